@@ -1,0 +1,158 @@
+//! The decision: from an update and its destinations to events.
+
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use crate::destinations::Setting;
+use crate::event::SentTo;
+use crate::id_group::MessageIds;
+use crate::latest_id::LatestIds;
+use crate::trigger_filter::TriggerFilter;
+use crate::{Destinations, DropReason, IdGroupEvent, Observer, ProfileUpdate, SelectedIds, Step, Verdict};
+
+/// What an update is sent as: one event for each distinct set of external IDs, by the id of its
+/// first destination; none if nothing is sent.
+///
+/// Deterministic, and independent of the order in which IDs and destinations were given.
+///
+/// Costs in the number of the update's IDs and of *distinct* `dedupes_on` settings; a destination
+/// more with a setting that others have costs next to nothing.
+pub fn decide<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Vec<IdGroupEvent<'a>> {
+    decide_with(update, destinations, &mut ())
+}
+
+/// The same decision as [`decide`], watched.
+pub fn decide_with<'a, O: Observer + ?Sized>(
+    update: &'a ProfileUpdate,
+    destinations: &'a Destinations,
+    observer: &mut O,
+) -> Vec<IdGroupEvent<'a>> {
+    let judgement = Judgement::new(update, destinations, observer);
+    observer.step_began(Step::GroupIds);
+    let events = judgement.events();
+    for event in &events {
+        observer.group_formed(event.id_group().external_ids().len(), event.destinations().len());
+    }
+    observer.step_ended(Step::GroupIds);
+    events
+}
+
+/// The verdict of each distinct setting, from which both events and explanations are made.
+pub(crate) struct Judgement<'a> {
+    update: &'a ProfileUpdate,
+    destinations: &'a Destinations,
+    latest: LatestIds<'a>,
+    /// In the order of the settings.
+    verdicts: Vec<Verdict>,
+}
+
+impl<'a> Judgement<'a> {
+    pub(crate) fn new<O: Observer + ?Sized>(
+        update: &'a ProfileUpdate,
+        destinations: &'a Destinations,
+        observer: &mut O,
+    ) -> Self {
+        observer.update_arrived(update.trigger().reason(), update.membership());
+
+        observer.step_began(Step::FilterByTrigger);
+        let filter = TriggerFilter::new(update, destinations.types());
+        observer.step_ended(Step::FilterByTrigger);
+
+        observer.step_began(Step::SelectLatest);
+        let latest = match filter {
+            TriggerFilter::Nothing(_) => LatestIds::none(),
+            _ => LatestIds::select(update, destinations.types()),
+        };
+        observer.step_ended(Step::SelectLatest);
+
+        let verdict_of = |setting: &Setting| {
+            let verdict = match &setting.types {
+                None if update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
+                None => Verdict::SendAll,
+                Some(types) => match filter.refuses(types, &latest) {
+                    Some(reason) => Verdict::Drop(reason),
+                    None => Verdict::SendSome,
+                },
+            };
+            observer.verdict_reached(verdict, setting.members.len());
+            verdict
+        };
+        let verdicts = destinations.settings().iter().map(verdict_of).collect();
+        Self { update, destinations, latest, verdicts }
+    }
+
+    pub(crate) fn update(&self) -> &'a ProfileUpdate {
+        self.update
+    }
+
+    pub(crate) fn destinations(&self) -> &'a Destinations {
+        self.destinations
+    }
+
+    /// The verdict about the destinations with the setting at this position, and what they are sent.
+    pub(crate) fn of_setting(&self, position: usize) -> Option<(Verdict, SelectedIds<'a>)> {
+        let verdict = *self.verdicts.get(position)?;
+        let setting = self.destinations.settings().get(position)?;
+        let external_ids = match verdict {
+            Verdict::Drop(_) => SelectedIds::none(),
+            Verdict::SendAll | Verdict::SendSome => self.selection(setting),
+        };
+        Some((verdict, external_ids))
+    }
+
+    fn events(&self) -> Vec<IdGroupEvent<'a>> {
+        let settings = self.destinations.settings().iter();
+        let mut sending: Vec<&'a Setting> = settings
+            .zip(&self.verdicts)
+            .filter(|(_, verdict)| verdict.drop_reason().is_none())
+            .map(|(setting, _)| setting)
+            .collect();
+        if sending.is_empty() {
+            return Vec::new();
+        }
+        sending.sort_unstable_by(|a, b| self.cmp_selections(a, b));
+        let message_ids = MessageIds::of(self.update);
+        let mut events: Vec<_> = sending
+            .chunk_by(|a, b| self.cmp_selections(a, b).is_eq())
+            .filter_map(|group| {
+                let (first, others) = group.split_first()?;
+                let sent_to = match others {
+                    [] => SentTo::one_setting(self.destinations, &first.members),
+                    _ => SentTo::merged(self.destinations, group.iter().map(|setting| &*setting.members)),
+                };
+                Some(IdGroupEvent::new(self.update, &message_ids, self.selection(first), sent_to))
+            })
+            .collect();
+        events.sort_unstable_by_key(|event| event.destinations().first_position());
+        events
+    }
+
+    fn selection(&self, setting: &Setting) -> SelectedIds<'a> {
+        match self.selected_types(setting) {
+            None => SelectedIds::all(self.update.id_set()),
+            Some(_) => SelectedIds::one_of_each_type(
+                self.latest.of_types(setting.types.as_deref().unwrap_or_default()),
+            ),
+        }
+    }
+
+    /// Equal if and only if both settings send the same IDs.
+    fn cmp_selections(&self, a: &Setting, b: &Setting) -> Ordering {
+        match (self.selected_types(a), self.selected_types(b)) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(a), Some(b)) => a.cmp(b),
+        }
+    }
+
+    /// The types of which a setting sends the latest ID; `None` if those are all IDs there are.
+    fn selected_types<'s>(
+        &'s self,
+        setting: &'s Setting,
+    ) -> Option<impl Iterator<Item = usize> + Clone + 's> {
+        let present = self.latest.present(setting.types.as_ref()?);
+        // One ID of each type: as many as there are IDs means all of them.
+        (present.clone().count() != self.update.external_ids().len()).then_some(present)
+    }
+}

@@ -1,0 +1,204 @@
+//! A destination: where updates are fanned out to.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::read::{Field, FromShape, List, Read, Shape, Text, deserialize_by_read, non_empty};
+use crate::{InputError, Problem};
+
+/// A destination that is connected to a computation.
+///
+/// Unknown fields in its JSON are refused: a misspelt `dedupes_on` would message people who must
+/// not be messaged.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::Destination;
+///
+/// let from_code = Destination::new("dst_1")?.named("SendGrid").deduping_on(["email"])?;
+/// let from_json: Destination =
+///     serde_json::from_str(r#"{"id":"dst_1","name":"SendGrid","dedupes_on":["email"]}"#)?;
+/// assert_eq!(from_code, from_json);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Destination {
+    id: Box<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dedupes_on: Option<Box<[Box<str>]>>,
+}
+
+impl Destination {
+    /// A destination that gets every update with all external IDs.
+    ///
+    /// # Errors
+    ///
+    /// An empty `id`.
+    pub fn new<'a>(id: impl Into<Cow<'a, str>>) -> Result<Self, InputError> {
+        Ok(Self { id: non_empty("id", id)?, name: None, dedupes_on: None })
+    }
+
+    /// The same destination with its integration's name, such as `SendGrid`.
+    pub fn named<'a>(self, name: impl Into<Cow<'a, str>>) -> Self {
+        Self { name: Some(name.into().into_owned().into()), ..self }
+    }
+
+    /// The same destination, sending each profile one message, to the latest ID of each of these types.
+    ///
+    /// # Errors
+    ///
+    /// No type at all; an empty type.
+    pub fn deduping_on<'a, T: Into<Cow<'a, str>>>(
+        self,
+        id_types: impl IntoIterator<Item = T>,
+    ) -> Result<Self, InputError> {
+        let id_types = id_types.into_iter().enumerate().map(|(index, id_type)| {
+            non_empty("", id_type).map_err(|error| error.at(index).within("dedupes_on"))
+        });
+        Ok(Self { dedupes_on: Some(type_set(id_types.collect::<Result<_, _>>()?)?), ..self })
+    }
+
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The integration's name, if it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The external ID types that the destination dedupes on, each once and sorted; `None` for a
+    /// destination that gets every update with all IDs.
+    pub fn dedupes_on(&self) -> Option<impl ExactSizeIterator<Item = &str> + Clone> {
+        self.dedupes_on.as_ref().map(|id_types| id_types.iter().map(|id_type| &**id_type))
+    }
+
+    pub(crate) fn id_types(&self) -> Option<&[Box<str>]> {
+        self.dedupes_on.as_deref()
+    }
+}
+
+fn type_set(mut id_types: Vec<Box<str>>) -> Result<Box<[Box<str>]>, InputError> {
+    if id_types.is_empty() {
+        return Err(InputError::new("dedupes_on", Problem::NoTypes));
+    }
+    id_types.sort_unstable();
+    id_types.dedup();
+    Ok(id_types.into())
+}
+
+/// The fields of a destination, and the first one that it does not have.
+#[derive(Default)]
+pub(crate) struct RawDestination<'de> {
+    id: Field<Text<'de>>,
+    name: Field<Text<'de>>,
+    dedupes_on: Field<List<IdType>>,
+    unknown_field: Option<InputError>,
+}
+
+struct IdType(Box<str>);
+
+impl Shape for RawDestination<'_> {
+    const EXPECTED: &'static str = "an object";
+}
+
+impl<'de> FromShape<'de> for RawDestination<'de> {
+    /// By hand, because an unknown field must be reported together with the destination's id.
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+        let mut raw = Self::default();
+        while let Some(name) = object.next_key_seed(Name)? {
+            match &*name {
+                "id" => once(&mut raw.id, "id", &mut object)?,
+                "name" => once(&mut raw.name, "name", &mut object)?,
+                "dedupes_on" => once(&mut raw.dedupes_on, "dedupes_on", &mut object)?,
+                _ => {
+                    object.next_value::<IgnoredAny>()?;
+                    raw.unknown_field.get_or_insert_with(|| InputError::unknown_field(&name, FIELDS));
+                }
+            }
+        }
+        Ok(Field::Value(raw))
+    }
+}
+
+const FIELDS: &[&str] = &["id", "name", "dedupes_on"];
+
+fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
+    field: &mut Field<T>,
+    name: &'static str,
+    object: &mut A,
+) -> Result<(), A::Error> {
+    match field {
+        Field::Absent => *field = object.next_value()?,
+        _ => return Err(A::Error::duplicate_field(name)),
+    }
+    Ok(())
+}
+
+/// The name of a field, borrowed where it has no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        match Field::<Text<'de>>::deserialize(deserializer)? {
+            Field::Value(Text(name)) => Ok(name),
+            _ => Err(D::Error::custom("the name of a field must be a string")),
+        }
+    }
+}
+
+impl<'de> Read<'de> for IdType {
+    type Raw = Field<Text<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        non_empty("", raw.value()?.0).map(Self)
+    }
+}
+
+impl<'de> Read<'de> for Destination {
+    type Raw = Field<RawDestination<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value()?;
+        let id = raw.id.name("id")?;
+        let rest = || {
+            if let Some(error) = raw.unknown_field {
+                return Err(error);
+            }
+            let id_types = raw.dedupes_on.list("dedupes_on")?;
+            Ok((
+                raw.name.optional("name")?.map(|Text(name)| name.into_owned().into()),
+                id_types
+                    .map(|types| type_set(types.into_iter().map(|IdType(name)| name).collect()))
+                    .transpose()?,
+            ))
+        };
+        match rest() {
+            Ok((name, dedupes_on)) => Ok(Self { id, name, dedupes_on }),
+            Err(error) => Err(error.of_destination(&id)),
+        }
+    }
+}
+
+deserialize_by_read!(Destination);
+
+/// The id, and the name if there is one.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{} ({name})", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}

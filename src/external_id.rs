@@ -1,0 +1,372 @@
+//! External IDs: the customer's own identifiers of a profile.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::cmp::Ordering;
+use core::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::{InputError, Timestamp};
+
+/// What makes an external ID the one it is: collection, type and id, compared byte for byte.
+///
+/// The `Debug` form leaves the id out, because it is personal data.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalIdKey {
+    // Declared in the order in which identities are compared.
+    collection: Collection,
+    id_type: Box<str>,
+    id: Box<str>,
+}
+
+/// An external ID of a profile, and when it came.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{Collection, ExternalId};
+///
+/// let email = ExternalId::new("email", "a@example.com")?.first_seen_at("2025-12-01T08:00:00Z".parse()?);
+/// assert_eq!(email.collection(), Collection::Users);
+/// assert_eq!(email.encoding(), "none");
+/// assert!(!format!("{email:?}").contains("a@example.com"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExternalId {
+    key: ExternalIdKey,
+    /// `None` for the encoding `none`, which nearly every ID has.
+    encoding: Option<Box<str>>,
+    created_at: Option<Timestamp>,
+    /// As given: the default is applied when it is read, after repeats of the ID have been merged.
+    attached_at: Option<Timestamp>,
+}
+
+/// The kind of object that an external ID identifies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    // Declared in the order of their names' bytes, in which they are compared.
+    /// A company, a team: `accounts`.
+    Accounts,
+    /// A person: `users`.
+    #[default]
+    Users,
+}
+
+const NO_ENCODING: &str = "none";
+
+impl ExternalIdKey {
+    /// An identity in the collection [`Users`](Collection::Users).
+    ///
+    /// # Errors
+    ///
+    /// An empty `id_type` or `id`.
+    pub fn new<'a>(
+        id_type: impl Into<Cow<'a, str>>,
+        id: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, InputError> {
+        Ok(Self {
+            collection: Collection::default(),
+            id_type: non_empty("type", id_type)?,
+            id: non_empty("id", id)?,
+        })
+    }
+
+    /// The same identity in another collection.
+    pub fn in_collection(self, collection: Collection) -> Self {
+        Self { collection, ..self }
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> Collection {
+        self.collection
+    }
+
+    /// The type, such as `email`.
+    pub fn id_type(&self) -> &str {
+        &self.id_type
+    }
+
+    /// The value: personal data.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl ExternalId {
+    /// An external ID in the collection [`Users`](Collection::Users), not encoded, and with
+    /// unknown times.
+    ///
+    /// # Errors
+    ///
+    /// An empty `id_type` or `id`.
+    pub fn new<'a>(
+        id_type: impl Into<Cow<'a, str>>,
+        id: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, InputError> {
+        Ok(ExternalIdKey::new(id_type, id)?.into())
+    }
+
+    /// The same ID in another collection.
+    pub fn in_collection(self, collection: Collection) -> Self {
+        Self { key: self.key.in_collection(collection), ..self }
+    }
+
+    /// The same ID with the name of its encoding; `none` without this call.
+    pub fn encoded_as<'a>(self, encoding: impl Into<Cow<'a, str>>) -> Self {
+        let encoding = encoding.into();
+        Self { encoding: (encoding != NO_ENCODING).then(|| encoding.into_owned().into()), ..self }
+    }
+
+    /// The same ID, first seen at `created_at`.
+    pub fn first_seen_at(self, created_at: Timestamp) -> Self {
+        Self { created_at: Some(created_at), ..self }
+    }
+
+    /// The same ID, come to this profile at `attached_at`: needed only where that is later than
+    /// when it was first seen, as for an ID that a merge brought.
+    pub fn came_to_profile_at(self, attached_at: Timestamp) -> Self {
+        Self { attached_at: Some(attached_at), ..self }
+    }
+
+    /// Collection, type and id.
+    pub fn key(&self) -> &ExternalIdKey {
+        &self.key
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> Collection {
+        self.key.collection
+    }
+
+    /// The type, such as `email`.
+    pub fn id_type(&self) -> &str {
+        &self.key.id_type
+    }
+
+    /// The value: personal data.
+    pub fn id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// How the value is encoded, `none` if it is not.
+    pub fn encoding(&self) -> &str {
+        self.encoding.as_deref().unwrap_or(NO_ENCODING)
+    }
+
+    /// When the ID was first seen, if that is known: back-filled IDs have no such time.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.created_at
+    }
+
+    /// When the ID came to this profile: what was given, or else [`created_at`](Self::created_at).
+    pub fn attached_at(&self) -> Option<Timestamp> {
+        self.attached_at.or(self.created_at)
+    }
+
+    /// Takes over what a repeat of this ID knows better: the earlier of two known times.
+    pub(crate) fn merge_repeat(&mut self, repeat: &Self) {
+        self.created_at = earliest_known(self.created_at, repeat.created_at);
+        self.attached_at = earliest_known(self.attached_at, repeat.attached_at);
+    }
+
+    /// The order of *latest*: by `created_at`, an unknown one before every known one, then by identity.
+    pub(crate) fn cmp_latest(&self, other: &Self) -> Ordering {
+        self.created_at.cmp(&other.created_at).then_with(|| self.key.cmp(&other.key))
+    }
+
+    /// Whether this ID came to the profile earlier than `other`: by `attached_at`, an unknown one
+    /// before every known one, then by identity.
+    pub(crate) fn came_earlier_than(&self, other: &Self) -> bool {
+        (self.attached_at(), &self.key) < (other.attached_at(), &other.key)
+    }
+
+    /// Whether the ID was on the profile when the update was computed, as far as is known.
+    pub(crate) fn is_visible_at(&self, computed_at: Option<Timestamp>) -> bool {
+        match (self.attached_at(), computed_at) {
+            (Some(attached_at), Some(computed_at)) => attached_at <= computed_at,
+            _ => true,
+        }
+    }
+}
+
+fn earliest_known(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+impl Collection {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Users => "users",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self, InputError> {
+        match name {
+            "users" => Ok(Self::Users),
+            "accounts" => Ok(Self::Accounts),
+            _ => Err(InputError::unknown("collection", name, &["users", "accounts"])),
+        }
+    }
+
+    fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
+        match field.optional("collection")? {
+            Some(Text(name)) => Self::from_name(&name),
+            None => Ok(Self::default()),
+        }
+    }
+}
+
+impl From<ExternalIdKey> for ExternalId {
+    fn from(key: ExternalIdKey) -> Self {
+        Self { key, encoding: None, created_at: None, attached_at: None }
+    }
+}
+
+impl fmt::Debug for ExternalIdKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalIdKey")
+            .field("collection", &self.collection)
+            .field("id_type", &self.id_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalId")
+            .field("key", &self.key)
+            .field("encoding", &self.encoding())
+            .field("created_at", &self.created_at)
+            .field("attached_at", &self.attached_at)
+            .finish()
+    }
+}
+
+impl fmt::Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawKey<'a> {
+    #[serde(default, rename = "type", borrow)]
+    id_type: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    collection: Field<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawExternalId<'a> {
+    #[serde(default, rename = "type", borrow)]
+    id_type: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    collection: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    encoding: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    created_at: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    attached_at: Field<Text<'a>>,
+}
+
+impl<'de> Read<'de> for ExternalIdKey {
+    type Raw = Field<Object<RawKey<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        Ok(Self {
+            id_type: raw.id_type.name("type")?,
+            id: raw.id.name("id")?,
+            collection: Collection::read(raw.collection)?,
+        })
+    }
+}
+
+impl<'de> Read<'de> for ExternalId {
+    type Raw = Field<Object<RawExternalId<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        let key = ExternalIdKey {
+            id_type: raw.id_type.name("type")?,
+            id: raw.id.name("id")?,
+            collection: Collection::read(raw.collection)?,
+        };
+        let encoding = match raw.encoding.optional("encoding")? {
+            Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.into_owned().into()),
+            _ => None,
+        };
+        Ok(Self {
+            key,
+            encoding,
+            created_at: raw.created_at.timestamp("created_at")?,
+            attached_at: raw.attached_at.timestamp("attached_at")?,
+        })
+    }
+}
+
+deserialize_by_read!(ExternalIdKey, ExternalId);
+
+impl Serialize for Collection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for ExternalIdKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ExternalIdKey", 3)?;
+        object.serialize_field("type", self.id_type())?;
+        object.serialize_field("id", self.id())?;
+        object.serialize_field("collection", &self.collection)?;
+        object.end()
+    }
+}
+
+/// As in an update: with the times that are known, as they were given.
+impl Serialize for ExternalId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known_times =
+            usize::from(self.created_at.is_some()).saturating_add(self.attached_at.is_some().into());
+        let mut object = serializer.serialize_struct("ExternalId", known_times.saturating_add(4))?;
+        object.serialize_field("type", self.id_type())?;
+        object.serialize_field("id", self.id())?;
+        object.serialize_field("collection", &self.collection())?;
+        object.serialize_field("encoding", self.encoding())?;
+        if let Some(created_at) = &self.created_at {
+            object.serialize_field("created_at", created_at)?;
+        }
+        if let Some(attached_at) = &self.attached_at {
+            object.serialize_field("attached_at", attached_at)?;
+        }
+        object.end()
+    }
+}
+
+/// An external ID as an event carries it: without times.
+pub(crate) struct Outbound<'a>(pub(crate) &'a ExternalId);
+
+impl Serialize for Outbound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ExternalId", 4)?;
+        object.serialize_field("type", self.0.id_type())?;
+        object.serialize_field("id", self.0.id())?;
+        object.serialize_field("collection", &self.0.collection())?;
+        object.serialize_field("encoding", self.0.encoding())?;
+        object.end()
+    }
+}

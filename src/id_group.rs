@@ -1,0 +1,239 @@
+//! ID-group hashing: external IDs that go out together, under one hash.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::external_id::Outbound;
+use crate::external_ids::ExternalIds;
+use crate::{ExternalId, ExternalIdKey, ProfileUpdate};
+
+/// External IDs that go out together, and their hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IdGroup<'a> {
+    hash: IdGroupHash,
+    external_ids: SelectedIds<'a>,
+}
+
+/// A set of an update's external IDs: by type and, within a type, from latest to earliest.
+///
+/// Borrows the IDs from the update. Two are equal if they hold equal IDs.
+#[derive(Clone)]
+pub struct SelectedIds<'a>(Selection<'a>);
+
+#[derive(Clone)]
+enum Selection<'a> {
+    All(&'a ExternalIds),
+    /// What most messaging destinations send to; kept apart because it needs no allocation.
+    One(&'a ExternalId),
+    Some(Box<[&'a ExternalId]>),
+}
+
+/// The hash of a set of external IDs: the first 16 bytes of the SHA-256 of a fixed prefix and of
+/// the IDs' identities, each length-prefixed, in the order of collection, type and id.
+///
+/// Depends on the set alone: not on times, encodings, or how the IDs came to be selected.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdGroupHash([u8; 16]);
+
+/// The idempotency key of an event: the same on every redelivery of the same update, different for
+/// every other update and every other set of IDs.
+///
+/// Its text form is 36 characters long, `idg_` and 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId([u8; 16]);
+
+impl<'a> IdGroup<'a> {
+    pub(crate) fn new(external_ids: SelectedIds<'a>) -> Self {
+        Self { hash: external_ids.hash(), external_ids }
+    }
+
+    /// The hash of the IDs.
+    pub fn hash(&self) -> IdGroupHash {
+        self.hash
+    }
+
+    /// The IDs.
+    pub fn external_ids(&self) -> &SelectedIds<'a> {
+        &self.external_ids
+    }
+}
+
+impl<'a> SelectedIds<'a> {
+    pub(crate) fn all(ids: &'a ExternalIds) -> Self {
+        Self(Selection::All(ids))
+    }
+
+    pub(crate) fn none() -> Self {
+        Self(Selection::Some(Box::default()))
+    }
+
+    /// `ids` are of different types, in the order of their types.
+    pub(crate) fn one_of_each_type(mut ids: impl Iterator<Item = &'a ExternalId> + Clone) -> Self {
+        let all = ids.clone();
+        match (ids.next(), ids.next()) {
+            (Some(only), None) => Self(Selection::One(only)),
+            _ => Self(Selection::Some(all.collect())),
+        }
+    }
+
+    /// How many IDs there are.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Selection::All(ids) => ids.as_slice().len(),
+            Selection::One(_) => 1,
+            Selection::Some(ids) => ids.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ID at `position`.
+    pub fn get(&self, position: usize) -> Option<&'a ExternalId> {
+        match &self.0 {
+            Selection::All(ids) => ids.as_slice().get(position),
+            Selection::One(only) => (position == 0).then_some(only),
+            Selection::Some(ids) => ids.get(position).copied(),
+        }
+    }
+
+    /// The IDs, by type and, within a type, from latest to earliest.
+    pub fn iter(&self) -> impl Iterator<Item = &'a ExternalId> + Clone + '_ {
+        (0..self.len()).filter_map(|position| self.get(position))
+    }
+
+    fn hash(&self) -> IdGroupHash {
+        match &self.0 {
+            Selection::All(ids) => hash_of(ids.by_identity().map(ExternalId::key)),
+            Selection::One(only) => hash_of([only.key()].into_iter()),
+            // By type is by identity already, unless the collections differ.
+            Selection::Some(ids) if ids.is_sorted_by_key(|id| id.key()) => {
+                hash_of(ids.iter().map(|id| id.key()))
+            }
+            Selection::Some(ids) => {
+                let mut keys: Vec<&ExternalIdKey> = ids.iter().map(|id| id.key()).collect();
+                keys.sort_unstable();
+                hash_of(keys.into_iter())
+            }
+        }
+    }
+}
+
+fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupHash {
+    let mut hash = Sha256::new_with_prefix("idgroup/1");
+    for key in by_identity {
+        for part in [key.collection().as_str(), key.id_type(), key.id()] {
+            update_prefixed(&mut hash, part);
+        }
+    }
+    IdGroupHash(first_half(hash))
+}
+
+/// What all message ids of one update have in common, hashed once.
+pub(crate) struct MessageIds(Sha256);
+
+impl MessageIds {
+    pub(crate) fn of(update: &ProfileUpdate) -> Self {
+        let mut hash = Sha256::new_with_prefix("idgroup/message/1");
+        for part in [update.space_id(), update.computation().id(), update.profile_id(), update.id()] {
+            update_prefixed(&mut hash, part);
+        }
+        Self(hash)
+    }
+
+    pub(crate) fn for_group(&self, group: IdGroupHash) -> MessageId {
+        MessageId(first_half(self.0.clone().chain_update(group.0)))
+    }
+}
+
+/// The length of the text in bytes, as four bytes with the highest first, and the text.
+fn update_prefixed(hash: &mut Sha256, text: &str) {
+    // No text of 4 GiB has ever been parsed into memory next to its update.
+    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    hash.update(length.to_be_bytes());
+    hash.update(text);
+}
+
+fn first_half(hash: Sha256) -> [u8; 16] {
+    let mut half = [0; 16];
+    for (to, from) in half.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    half
+}
+
+impl IdGroupHash {
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl MessageId {
+    /// The bytes, without the `idg_` of the text form.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl PartialEq for SelectedIds<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for SelectedIds<'_> {}
+
+impl fmt::Debug for SelectedIds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Display for IdGroupHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for IdGroupHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "idg_{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for IdGroupHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for MessageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Serialize for SelectedIds<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Outbound))
+    }
+}

@@ -1,0 +1,273 @@
+//! Trigger reasons: why an update was emitted.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::{ExternalIdKey, InputError, Membership, Problem};
+
+/// Why an update was emitted. It decides whether a messaging destination is sent anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// The profile entered or exited the computation, or got or lost its trait value.
+    ValueChanged,
+    /// External IDs were attached to the profile.
+    NewExternalId(AddedIds),
+    /// Profiles were merged into this one.
+    ProfileMerge(MergedProfiles),
+    /// External IDs were removed from the profile.
+    ExternalIdRemoved(RemovedIds),
+}
+
+/// The name of a [`Trigger`], without what it carries: a label for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TriggerReason {
+    /// `value_changed`
+    ValueChanged,
+    /// `new_external_id`
+    NewExternalId,
+    /// `profile_merge`
+    ProfileMerge,
+    /// `external_id_removed`
+    ExternalIdRemoved,
+}
+
+/// The IDs that an update of reason [`NewExternalId`](TriggerReason::NewExternalId) says were
+/// attached: at least one, each once, by identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedIds(Box<[ExternalIdKey]>);
+
+/// The IDs that an update of reason [`ExternalIdRemoved`](TriggerReason::ExternalIdRemoved) says
+/// were removed: at least one, each once, by identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedIds(Box<[ExternalIdKey]>);
+
+/// The profiles, at least one, as they were before a merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedProfiles(Box<[MergedProfile]>);
+
+/// A profile as it was before a merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MergedProfile {
+    profile_id: Box<str>,
+    membership: Membership,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_ids: Option<Box<[ExternalIdKey]>>,
+}
+
+impl Trigger {
+    /// The reason without what it carries.
+    pub fn reason(&self) -> TriggerReason {
+        match self {
+            Self::ValueChanged => TriggerReason::ValueChanged,
+            Self::NewExternalId(_) => TriggerReason::NewExternalId,
+            Self::ProfileMerge(_) => TriggerReason::ProfileMerge,
+            Self::ExternalIdRemoved(_) => TriggerReason::ExternalIdRemoved,
+        }
+    }
+
+    /// IDs were attached to the profile.
+    ///
+    /// # Errors
+    ///
+    /// No ID in `added`.
+    pub fn new_external_id(added: impl IntoIterator<Item = ExternalIdKey>) -> Result<Self, InputError> {
+        keys_of("added", added.into_iter().collect()).map(|keys| Self::NewExternalId(AddedIds(keys)))
+    }
+
+    /// Profiles were merged.
+    ///
+    /// # Errors
+    ///
+    /// No profile in `profiles`.
+    pub fn profile_merge(profiles: impl IntoIterator<Item = MergedProfile>) -> Result<Self, InputError> {
+        let profiles: Box<[_]> = profiles.into_iter().collect();
+        match profiles.is_empty() {
+            true => Err(InputError::new("profiles", Problem::Empty)),
+            false => Ok(Self::ProfileMerge(MergedProfiles(profiles))),
+        }
+    }
+
+    /// IDs were removed from the profile.
+    ///
+    /// # Errors
+    ///
+    /// No ID in `removed`.
+    pub fn external_id_removed(removed: impl IntoIterator<Item = ExternalIdKey>) -> Result<Self, InputError> {
+        keys_of("removed", removed.into_iter().collect())
+            .map(|keys| Self::ExternalIdRemoved(RemovedIds(keys)))
+    }
+}
+
+fn keys_of(field: &str, keys: Vec<ExternalIdKey>) -> Result<Box<[ExternalIdKey]>, InputError> {
+    match keys.is_empty() {
+        true => Err(InputError::new(field, Problem::Empty)),
+        false => Ok(sorted(keys)),
+    }
+}
+
+fn sorted(mut keys: Vec<ExternalIdKey>) -> Box<[ExternalIdKey]> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into()
+}
+
+impl TriggerReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] =
+        [Self::ValueChanged, Self::NewExternalId, Self::ProfileMerge, Self::ExternalIdRemoved];
+
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ValueChanged => "value_changed",
+            Self::NewExternalId => "new_external_id",
+            Self::ProfileMerge => "profile_merge",
+            Self::ExternalIdRemoved => "external_id_removed",
+        }
+    }
+}
+
+impl fmt::Display for TriggerReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl AddedIds {
+    /// By identity.
+    pub fn as_slice(&self) -> &[ExternalIdKey] {
+        &self.0
+    }
+}
+
+impl RemovedIds {
+    /// By identity.
+    pub fn as_slice(&self) -> &[ExternalIdKey] {
+        &self.0
+    }
+}
+
+impl MergedProfiles {
+    /// In the order given.
+    pub fn as_slice(&self) -> &[MergedProfile] {
+        &self.0
+    }
+}
+
+impl MergedProfile {
+    /// A profile of which it is not known what IDs it held.
+    ///
+    /// # Errors
+    ///
+    /// An empty `profile_id`.
+    pub fn new<'a>(profile_id: impl Into<Cow<'a, str>>, membership: Membership) -> Result<Self, InputError> {
+        Ok(Self { profile_id: non_empty("profile_id", profile_id)?, membership, external_ids: None })
+    }
+
+    /// The same profile, known to have held these IDs, or none.
+    pub fn holding(self, external_ids: impl IntoIterator<Item = ExternalIdKey>) -> Self {
+        Self { external_ids: Some(sorted(external_ids.into_iter().collect())), ..self }
+    }
+
+    /// The profile's id before the merge.
+    pub fn profile_id(&self) -> &str {
+        &self.profile_id
+    }
+
+    /// Whether the profile was in the computation before the merge.
+    pub fn membership(&self) -> Membership {
+        self.membership
+    }
+
+    /// The IDs that the profile held, by identity, if they are known.
+    pub fn external_ids(&self) -> Option<&[ExternalIdKey]> {
+        self.external_ids.as_deref()
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawTrigger<'a> {
+    #[serde(default, borrow)]
+    reason: Field<Text<'a>>,
+    #[serde(default)]
+    added: Field<List<ExternalIdKey>>,
+    #[serde(default)]
+    profiles: Field<List<MergedProfile>>,
+    #[serde(default)]
+    removed: Field<List<ExternalIdKey>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawMergedProfile<'a> {
+    #[serde(default, borrow)]
+    profile_id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    membership: Field<Text<'a>>,
+    #[serde(default)]
+    external_ids: Field<List<ExternalIdKey>>,
+}
+
+impl<'de> Read<'de> for Trigger {
+    type Raw = Field<Object<RawTrigger<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        let Text(reason) = raw.reason.required("reason")?;
+        match TriggerReason::ALL.into_iter().find(|known| known.as_str() == reason) {
+            Some(TriggerReason::ValueChanged) => Ok(Self::ValueChanged),
+            Some(TriggerReason::NewExternalId) => Self::new_external_id(raw.added.required_list("added")?),
+            Some(TriggerReason::ProfileMerge) => Self::profile_merge(raw.profiles.required_list("profiles")?),
+            Some(TriggerReason::ExternalIdRemoved) => {
+                Self::external_id_removed(raw.removed.required_list("removed")?)
+            }
+            None => Err(InputError::unknown(
+                "reason",
+                &reason,
+                &["value_changed", "new_external_id", "profile_merge", "external_id_removed"],
+            )),
+        }
+    }
+}
+
+impl<'de> Read<'de> for MergedProfile {
+    type Raw = Field<Object<RawMergedProfile<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        Ok(Self {
+            profile_id: raw.profile_id.name("profile_id")?,
+            membership: Membership::read(raw.membership)?,
+            external_ids: raw.external_ids.list("external_ids")?.map(sorted),
+        })
+    }
+}
+
+deserialize_by_read!(Trigger, MergedProfile);
+
+impl Serialize for TriggerReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for Trigger {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Trigger", 2)?;
+        object.serialize_field("reason", &self.reason())?;
+        match self {
+            Self::ValueChanged => {}
+            Self::NewExternalId(AddedIds(added)) => object.serialize_field("added", added)?,
+            Self::ProfileMerge(MergedProfiles(profiles)) => object.serialize_field("profiles", profiles)?,
+            Self::ExternalIdRemoved(RemovedIds(removed)) => object.serialize_field("removed", removed)?,
+        }
+        object.end()
+    }
+}

@@ -1,0 +1,340 @@
+//! Updates: what the compute engine says about one profile in one computation.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::external_ids::ExternalIds;
+use crate::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::{ExternalId, InputError, Problem, Timestamp, Trigger};
+
+/// One change of a profile's standing in a computation, with the profile's external IDs.
+///
+/// Comes from JSON with serde, or from code with [`ProfileUpdate::builder`]; either way it is
+/// checked once, here, and a decision about it cannot fail. Unknown fields are ignored, because
+/// what emits updates evolves.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{Computation, ExternalId, Membership, ProfileUpdate, Trigger};
+///
+/// let from_code = ProfileUpdate::builder()
+///     .id("upd_1")
+///     .space_id("spa_1")
+///     .profile_id("use_1")
+///     .computation(Computation::new("aud_1")?.of_class("audience"))
+///     .membership(Membership::In)
+///     .computed_at("2026-01-05T10:00:00Z".parse()?)
+///     .trigger(Trigger::ValueChanged)
+///     .external_id(ExternalId::new("email", "a@example.com")?)
+///     .build()?;
+/// let from_json: ProfileUpdate = serde_json::from_str(
+///     r#"{"id":"upd_1","space_id":"spa_1","profile_id":"use_1",
+///         "computation":{"class":"audience","id":"aud_1"},
+///         "membership":"in","computed_at":"2026-01-05T10:00:00Z",
+///         "trigger":{"reason":"value_changed"},
+///         "external_ids":[{"type":"email","id":"a@example.com"}]}"#,
+/// )?;
+/// assert_eq!(from_code, from_json);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProfileUpdate {
+    id: Box<str>,
+    space_id: Box<str>,
+    profile_id: Box<str>,
+    computation: Computation,
+    membership: Membership,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed_at: Option<Timestamp>,
+    trigger: Trigger,
+    external_ids: ExternalIds,
+}
+
+/// The audience, trait or journey step that an update is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Computation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<Box<str>>,
+    id: Box<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Box<str>>,
+}
+
+/// A profile's standing in a computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Membership {
+    /// In the audience, or with a trait value.
+    In,
+    /// Not in the audience, or without a trait value.
+    Out,
+}
+
+impl ProfileUpdate {
+    /// An update without any field yet.
+    pub fn builder() -> ProfileUpdateBuilder {
+        ProfileUpdateBuilder::default()
+    }
+
+    /// The update's id: the same on every redelivery of the same update.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The tenant.
+    pub fn space_id(&self) -> &str {
+        &self.space_id
+    }
+
+    /// The canonical profile.
+    pub fn profile_id(&self) -> &str {
+        &self.profile_id
+    }
+
+    /// The computation.
+    pub fn computation(&self) -> &Computation {
+        &self.computation
+    }
+
+    /// The profile's standing after the change.
+    pub fn membership(&self) -> Membership {
+        self.membership
+    }
+
+    /// When the update was computed, if that is known. Deduping decisions see the profile as it was then.
+    pub fn computed_at(&self) -> Option<Timestamp> {
+        self.computed_at
+    }
+
+    /// Why the update was emitted.
+    pub fn trigger(&self) -> &Trigger {
+        &self.trigger
+    }
+
+    /// The profile's external IDs, each once: by type and, within a type, from latest to earliest.
+    pub fn external_ids(&self) -> &[ExternalId] {
+        self.external_ids.as_slice()
+    }
+
+    pub(crate) fn id_set(&self) -> &ExternalIds {
+        &self.external_ids
+    }
+}
+
+impl Computation {
+    /// A computation of which only the id is known. No decision needs more.
+    ///
+    /// # Errors
+    ///
+    /// An empty `id`.
+    pub fn new<'a>(id: impl Into<Cow<'a, str>>) -> Result<Self, InputError> {
+        Ok(Self { id: non_empty("id", id)?, class: None, key: None })
+    }
+
+    /// The same computation with its class, such as `audience` or `computed_trait`.
+    pub fn of_class<'a>(self, class: impl Into<Cow<'a, str>>) -> Self {
+        Self { class: Some(class.into().into_owned().into()), ..self }
+    }
+
+    /// The same computation with its key, the name that the customer gave it.
+    pub fn with_key<'a>(self, key: impl Into<Cow<'a, str>>) -> Self {
+        Self { key: Some(key.into().into_owned().into()), ..self }
+    }
+
+    /// The id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The class, if it was given.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// The key, if it was given.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
+impl Membership {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+
+    pub(crate) fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
+        match &*field.required("membership")?.0 {
+            "in" => Ok(Self::In),
+            "out" => Ok(Self::Out),
+            other => Err(InputError::unknown("membership", other, &["in", "out"])),
+        }
+    }
+}
+
+impl fmt::Display for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Collects the fields of a [`ProfileUpdate`]; [`build`](Self::build) checks them.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileUpdateBuilder {
+    id: Option<String>,
+    space_id: Option<String>,
+    profile_id: Option<String>,
+    computation: Option<Computation>,
+    membership: Option<Membership>,
+    computed_at: Option<Timestamp>,
+    trigger: Option<Trigger>,
+    external_ids: Vec<ExternalId>,
+}
+
+impl ProfileUpdateBuilder {
+    /// Required: the same on every redelivery of the same update.
+    pub fn id<'a>(self, id: impl Into<Cow<'a, str>>) -> Self {
+        Self { id: Some(id.into().into_owned()), ..self }
+    }
+
+    /// Required: the tenant.
+    pub fn space_id<'a>(self, space_id: impl Into<Cow<'a, str>>) -> Self {
+        Self { space_id: Some(space_id.into().into_owned()), ..self }
+    }
+
+    /// Required: the canonical profile.
+    pub fn profile_id<'a>(self, profile_id: impl Into<Cow<'a, str>>) -> Self {
+        Self { profile_id: Some(profile_id.into().into_owned()), ..self }
+    }
+
+    /// Required: the computation.
+    pub fn computation(self, computation: Computation) -> Self {
+        Self { computation: Some(computation), ..self }
+    }
+
+    /// Required: the standing after the change.
+    pub fn membership(self, membership: Membership) -> Self {
+        Self { membership: Some(membership), ..self }
+    }
+
+    /// When the update was computed; unknown without this call.
+    pub fn computed_at(self, computed_at: Timestamp) -> Self {
+        Self { computed_at: Some(computed_at), ..self }
+    }
+
+    /// Required: why the update was emitted.
+    pub fn trigger(self, trigger: Trigger) -> Self {
+        Self { trigger: Some(trigger), ..self }
+    }
+
+    /// One more external ID of the profile.
+    pub fn external_id(mut self, external_id: ExternalId) -> Self {
+        self.external_ids.push(external_id);
+        self
+    }
+
+    /// More external IDs of the profile.
+    pub fn external_ids(mut self, external_ids: impl IntoIterator<Item = ExternalId>) -> Self {
+        self.external_ids.extend(external_ids);
+        self
+    }
+
+    /// The update. Costs a sort of the external IDs.
+    ///
+    /// # Errors
+    ///
+    /// A required field that was not given; an empty id.
+    pub fn build(self) -> Result<ProfileUpdate, InputError> {
+        Ok(ProfileUpdate {
+            id: non_empty("id", given("id", self.id)?)?,
+            space_id: non_empty("space_id", given("space_id", self.space_id)?)?,
+            profile_id: non_empty("profile_id", given("profile_id", self.profile_id)?)?,
+            computation: given("computation", self.computation)?,
+            membership: given("membership", self.membership)?,
+            computed_at: self.computed_at,
+            trigger: given("trigger", self.trigger)?,
+            external_ids: ExternalIds::new(self.external_ids),
+        })
+    }
+}
+
+fn given<T>(name: &str, value: Option<T>) -> Result<T, InputError> {
+    value.ok_or_else(|| InputError::new(name, Problem::Missing))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawUpdate<'a> {
+    #[serde(default, borrow)]
+    id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    space_id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    profile_id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    computation: <Computation as Read<'a>>::Raw,
+    #[serde(default, borrow)]
+    membership: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    computed_at: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    trigger: <Trigger as Read<'a>>::Raw,
+    #[serde(default)]
+    external_ids: Field<List<ExternalId>>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RawComputation<'a> {
+    #[serde(default, borrow)]
+    id: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    class: Field<Text<'a>>,
+    #[serde(default, borrow)]
+    key: Field<Text<'a>>,
+}
+
+impl<'de> Read<'de> for ProfileUpdate {
+    type Raw = Field<Object<RawUpdate<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        Ok(Self {
+            id: raw.id.name("id")?,
+            space_id: raw.space_id.name("space_id")?,
+            profile_id: raw.profile_id.name("profile_id")?,
+            computation: raw.computation.read_required("computation")?,
+            membership: Membership::read(raw.membership)?,
+            computed_at: raw.computed_at.timestamp("computed_at")?,
+            trigger: raw.trigger.read_required("trigger")?,
+            external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
+        })
+    }
+}
+
+impl<'de> Read<'de> for Computation {
+    type Raw = Field<Object<RawComputation<'de>>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Object(raw) = raw.value()?;
+        Ok(Self {
+            id: raw.id.name("id")?,
+            class: raw.class.optional("class")?.map(|Text(class)| class.into_owned().into()),
+            key: raw.key.optional("key")?.map(|Text(key)| key.into_owned().into()),
+        })
+    }
+}
+
+deserialize_by_read!(ProfileUpdate, Computation);
+
+impl Serialize for Membership {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

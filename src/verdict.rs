@@ -1,0 +1,114 @@
+//! Verdicts and drop reasons, as labels: few values, never an ID.
+
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// What a decision says about a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// All external IDs are sent: the destination does not dedupe.
+    SendAll,
+    /// The latest external ID of each type that the destination dedupes on is sent.
+    SendSome,
+    /// Nothing is sent.
+    Drop(DropReason),
+}
+
+/// Why nothing is sent to a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The profile left the computation.
+    Exited,
+    /// The profile has no external ID of a type that the destination dedupes on.
+    NoRelevantExternalId,
+    /// The profile gained an ID, or was merged, but is not in the computation.
+    NotAMember,
+    /// No ID that the profile gained is of a type that the destination dedupes on.
+    AddedIdNotRelevant,
+    /// The profile, or one that was merged into it, has been messaged before.
+    AlreadyMessaged,
+    /// The profile lost an ID, which is no reason to message it.
+    ExternalIdRemoved,
+    /// The profile has no external ID at all, and the destination does not dedupe.
+    NoExternalIds,
+}
+
+impl Verdict {
+    /// The name on the wire and in metrics: `send_all`, `send_some` or `drop`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SendAll => "send_all",
+            Self::SendSome => "send_some",
+            Self::Drop(_) => "drop",
+        }
+    }
+
+    /// Why nothing is sent, if nothing is.
+    pub const fn drop_reason(self) -> Option<DropReason> {
+        match self {
+            Self::Drop(reason) => Some(reason),
+            Self::SendAll | Self::SendSome => None,
+        }
+    }
+}
+
+impl DropReason {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Exited,
+        Self::NoRelevantExternalId,
+        Self::NotAMember,
+        Self::AddedIdNotRelevant,
+        Self::AlreadyMessaged,
+        Self::ExternalIdRemoved,
+        Self::NoExternalIds,
+    ];
+
+    /// The name on the wire and in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::NoRelevantExternalId => "no_relevant_external_id",
+            Self::NotAMember => "not_a_member",
+            Self::AddedIdNotRelevant => "added_id_not_relevant",
+            Self::AlreadyMessaged => "already_messaged",
+            Self::ExternalIdRemoved => "external_id_removed",
+            Self::NoExternalIds => "no_external_ids",
+        }
+    }
+
+    /// The reason as a sentence's end, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Exited => "the profile left the computation",
+            Self::NoRelevantExternalId => {
+                "the profile had no external ID of a type that the destination dedupes on"
+            }
+            Self::NotAMember => "the profile is not in the computation",
+            Self::AddedIdNotRelevant => "no added external ID is of a type that the destination dedupes on",
+            Self::AlreadyMessaged => "the profile was messaged before",
+            Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
+            Self::NoExternalIds => "the profile has no external IDs",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for DropReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
