@@ -1,0 +1,228 @@
+//! What a decision is measured against: the way the original worker decided, and the hashing that
+//! no way can do without. And the worlds in which they are measured.
+#![allow(dead_code, reason = "each bench uses a part of this")]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+
+use idgroup::{Destinations, IdGroupEvent, Membership, ProfileUpdate, Trigger};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// An update of `ids` external IDs, spread over the types that destinations use and others.
+pub fn update_json(ids: usize) -> serde_json::Value {
+    let types = ["email", "phone", "user_id", "anonymous_id", "ios.idfa"];
+    let ids: Vec<_> = (0..ids)
+        .map(|i| {
+            json!({
+                "type": types[i % types.len()],
+                "id": format!("person-{i}@example.com"),
+                "collection": "users",
+                "encoding": "none",
+                "created_at": format!("2025-12-{:02}T08:{:02}:{:02}.125Z", 1 + i % 28, i / 60 % 60, i % 60),
+            })
+        })
+        .collect();
+    json!({
+        "id": "upd_2Yq0FJx3mVvUeZrB1n7cTgKpLdS", "space_id": "spa_kJ8sPq2LxVt4", "profile_id": "use_2Yq0FGh8PzXwNtRk",
+        "computation": {"class": "audience", "id": "aud_2YpzrUuQvWcX", "key": "first_time_shopper"},
+        "membership": "in",
+        "computed_at": "2026-01-05T10:00:00Z",
+        "trigger": {"reason": "value_changed"},
+        "external_ids": ids,
+    })
+}
+
+pub fn update(ids: usize) -> ProfileUpdate {
+    serde_json::from_value(update_json(ids)).unwrap()
+}
+
+/// Destinations over four distinct settings: half of them plain, as in the field.
+pub fn destinations(count: usize) -> Destinations {
+    let settings = [
+        json!(null),
+        json!(["email"]),
+        json!(null),
+        json!(["phone"]),
+        json!(null),
+        json!(["email", "phone"]),
+    ];
+    destinations_with(count, |i| settings[i % settings.len()].clone())
+}
+
+/// Destinations that all have settings of their own: the subsets of ten types.
+pub fn destinations_all_different(count: usize) -> Destinations {
+    destinations_with(count, |i| {
+        let types = ["email", "phone", "user_id", "anonymous_id", "ios.idfa"];
+        let bits = i + 1;
+        (0..usize::BITS as usize)
+            .filter(|bit| bits >> bit & 1 == 1)
+            .map(|bit| types.get(bit).map_or_else(|| format!("type_{bit}"), ToString::to_string))
+            .collect()
+    })
+}
+
+fn destinations_with(count: usize, dedupes_on: impl Fn(usize) -> serde_json::Value) -> Destinations {
+    let list: serde_json::Value = (0..count)
+        .map(|i| json!({"id": format!("dst_{i:06}"), "name": "SendGrid", "dedupes_on": dedupes_on(i)}))
+        .collect();
+    serde_json::from_value(list).unwrap()
+}
+
+#[derive(Clone)]
+pub struct NaiveId {
+    collection: String,
+    id_type: String,
+    id: String,
+    encoding: String,
+    created_at: Option<i128>,
+    attached_at: Option<i128>,
+}
+
+pub struct NaiveEvent {
+    pub message_id: String,
+    pub hash: String,
+    pub external_ids: Vec<NaiveId>,
+    pub destinations: Vec<String>,
+}
+
+/// The same update as the original worker held it: strings, and no order.
+pub fn naive_ids(update: &ProfileUpdate) -> Vec<NaiveId> {
+    update
+        .external_ids()
+        .iter()
+        .map(|id| NaiveId {
+            collection: id.collection().to_string(),
+            id_type: id.id_type().to_string(),
+            id: id.id().to_string(),
+            encoding: id.encoding().to_string(),
+            created_at: id.created_at().map(idgroup::Timestamp::unix_nanoseconds),
+            attached_at: id.attached_at().map(idgroup::Timestamp::unix_nanoseconds),
+        })
+        .collect()
+}
+
+/// The original worker's way, for an entry: for each destination filter, sort, hash, look up in a map.
+pub fn naive(update: &ProfileUpdate, ids: &[NaiveId], destinations: &Destinations) -> Vec<NaiveEvent> {
+    assert!(matches!((update.trigger(), update.membership()), (Trigger::ValueChanged, Membership::In)));
+    let computed_at = update.computed_at().map(idgroup::Timestamp::unix_nanoseconds);
+    let mut groups: HashMap<String, NaiveEvent> = HashMap::new();
+    for destination in destinations.as_slice() {
+        let mut selected: Vec<NaiveId> = match destination.dedupes_on() {
+            None => ids.to_vec(),
+            Some(types) => types
+                .filter_map(|id_type| {
+                    let mut relevant: Vec<NaiveId> = ids
+                        .iter()
+                        .filter(|id| id.id_type == id_type)
+                        .filter(|id| !matches!((id.attached_at, computed_at), (Some(a), Some(c)) if a > c))
+                        .cloned()
+                        .collect();
+                    relevant.sort_by(|a, b| {
+                        (a.created_at, &a.collection, &a.id).cmp(&(b.created_at, &b.collection, &b.id))
+                    });
+                    relevant.pop()
+                })
+                .collect(),
+        };
+        if selected.is_empty() {
+            continue;
+        }
+        selected.sort_by(|a, b| (&a.collection, &a.id_type, &a.id).cmp(&(&b.collection, &b.id_type, &b.id)));
+        let mut bytes = b"idgroup/1".to_vec();
+        for id in &selected {
+            for part in [&id.collection, &id.id_type, &id.id] {
+                push_prefixed(&mut bytes, part);
+            }
+        }
+        let hash = hex(&Sha256::digest(&bytes)[..16]);
+        groups
+            .entry(hash.clone())
+            .or_insert_with(|| {
+                selected.sort_by(|a, b| {
+                    (&a.id_type, b.created_at, &b.collection, &b.id).cmp(&(
+                        &b.id_type,
+                        a.created_at,
+                        &a.collection,
+                        &a.id,
+                    ))
+                });
+                let mut bytes = message_prefix(update);
+                bytes.extend((0..16).map(|i| u8::from_str_radix(&hash[2 * i..2 * i + 2], 16).unwrap()));
+                let message_id = format!("idg_{}", hex(&Sha256::digest(&bytes)[..16]));
+                NaiveEvent { message_id, hash, external_ids: selected, destinations: Vec::new() }
+            })
+            .destinations
+            .push(destination.id().to_string());
+    }
+    let mut events: Vec<NaiveEvent> = groups.into_values().collect();
+    events.sort_by(|a, b| a.destinations[0].cmp(&b.destinations[0]));
+    events
+}
+
+/// The naive way must do the same work to be a yardstick.
+pub fn assert_same(events: &[IdGroupEvent<'_>], naive: &[NaiveEvent]) {
+    assert_eq!(events.len(), naive.len());
+    for (event, naive) in events.iter().zip(naive) {
+        assert_eq!(event.message_id().to_string(), naive.message_id);
+        assert_eq!(event.id_group().hash().to_string(), naive.hash);
+        let ids = event.id_group().external_ids();
+        assert!(
+            ids.iter()
+                .map(|id| (id.id(), id.encoding()))
+                .eq(naive.external_ids.iter().map(|id| (&*id.id, &*id.encoding)))
+        );
+        assert!(
+            event
+                .destinations()
+                .iter()
+                .map(idgroup::Destination::id)
+                .eq(naive.destinations.iter().map(|d| &**d))
+        );
+    }
+}
+
+/// Exactly the bytes that the groups and message ids of these events are the hashes of.
+pub fn bytes_to_hash(update: &ProfileUpdate, events: &[IdGroupEvent<'_>]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for event in events {
+        let mut ids: Vec<_> = event.id_group().external_ids().iter().collect();
+        ids.sort_by_key(|id| id.key());
+        let mut bytes = b"idgroup/1".to_vec();
+        for id in ids {
+            for part in [id.collection().as_str(), id.id_type(), id.id()] {
+                push_prefixed(&mut bytes, part);
+            }
+        }
+        assert_eq!(Sha256::digest(&bytes)[..16], *event.id_group().hash().as_bytes());
+        all.push(bytes);
+        let mut bytes = message_prefix(update);
+        bytes.extend(event.id_group().hash().as_bytes());
+        assert_eq!(Sha256::digest(&bytes)[..16], *event.message_id().as_bytes());
+        all.push(bytes);
+    }
+    all
+}
+
+pub fn sha256_floor(bytes_to_hash: &[Vec<u8>]) {
+    for bytes in bytes_to_hash {
+        black_box(Sha256::digest(black_box(bytes)));
+    }
+}
+
+fn message_prefix(update: &ProfileUpdate) -> Vec<u8> {
+    let mut bytes = b"idgroup/message/1".to_vec();
+    for part in [update.space_id(), update.computation().id(), update.profile_id(), update.id()] {
+        push_prefixed(&mut bytes, part);
+    }
+    bytes
+}
+
+fn push_prefixed(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
