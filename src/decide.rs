@@ -7,7 +7,7 @@ use crate::destinations::Setting;
 use crate::event::SentTo;
 use crate::id_group::MessageIds;
 use crate::latest_id::LatestIds;
-use crate::trigger_filter::TriggerFilter;
+use crate::trigger_filter::{TriggerFilter, drops_whatever_the_ids};
 use crate::{Destinations, DropReason, IdGroupEvent, Observer, ProfileUpdate, SelectedIds, Step, Verdict};
 
 /// What an update is sent as: one event for each distinct set of external IDs, by the id of its
@@ -54,17 +54,15 @@ impl<'a> Judgement<'a> {
     ) -> Self {
         observer.update_arrived(update.trigger().reason(), update.membership());
 
-        observer.step_began(Step::FilterByTrigger);
-        let filter = TriggerFilter::new(update, destinations.types());
-        observer.step_ended(Step::FilterByTrigger);
-
         observer.step_began(Step::SelectLatest);
-        let latest = match filter {
-            TriggerFilter::Nothing(_) => LatestIds::none(),
-            _ => LatestIds::select(update, destinations.types()),
+        let latest = match drops_whatever_the_ids(update) {
+            Some(_) => LatestIds::none(),
+            None => LatestIds::select(update, destinations.types()),
         };
         observer.step_ended(Step::SelectLatest);
 
+        observer.step_began(Step::FilterByTrigger);
+        let filter = TriggerFilter::new(update, destinations.types());
         let verdict_of = |setting: &Setting| {
             let verdict = match &setting.types {
                 None if update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
@@ -78,6 +76,7 @@ impl<'a> Judgement<'a> {
             verdict
         };
         let verdicts = destinations.settings().iter().map(verdict_of).collect();
+        observer.step_ended(Step::FilterByTrigger);
         Self { update, destinations, latest, verdicts }
     }
 

@@ -3,12 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
-use crate::read::{Field, FromShape, List, Read, Shape, Text, deserialize_by_read, non_empty};
+use crate::read::{Field, List, NonEmptyText, Read, Text, deserialize_by_read, non_empty, strict_object};
 use crate::{InputError, Problem};
 
 /// A destination that is connected to a computation.
@@ -96,73 +95,11 @@ fn type_set(mut id_types: Vec<Box<str>>) -> Result<Box<[Box<str>]>, InputError> 
     Ok(id_types.into())
 }
 
-/// The fields of a destination, and the first one that it does not have.
-#[derive(Default)]
-pub(crate) struct RawDestination<'de> {
-    id: Field<Text<'de>>,
-    name: Field<Text<'de>>,
-    dedupes_on: Field<List<IdType>>,
-    unknown_field: Option<InputError>,
-}
-
-struct IdType(Box<str>);
-
-impl Shape for RawDestination<'_> {
-    const EXPECTED: &'static str = "an object";
-}
-
-impl<'de> FromShape<'de> for RawDestination<'de> {
-    /// By hand, because an unknown field must be reported together with the destination's id.
-    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
-        let mut raw = Self::default();
-        while let Some(name) = object.next_key_seed(Name)? {
-            match &*name {
-                "id" => once(&mut raw.id, "id", &mut object)?,
-                "name" => once(&mut raw.name, "name", &mut object)?,
-                "dedupes_on" => once(&mut raw.dedupes_on, "dedupes_on", &mut object)?,
-                _ => {
-                    object.next_value::<IgnoredAny>()?;
-                    raw.unknown_field.get_or_insert_with(|| InputError::unknown_field(&name, FIELDS));
-                }
-            }
-        }
-        Ok(Field::Value(raw))
-    }
-}
-
-const FIELDS: &[&str] = &["id", "name", "dedupes_on"];
-
-fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
-    field: &mut Field<T>,
-    name: &'static str,
-    object: &mut A,
-) -> Result<(), A::Error> {
-    match field {
-        Field::Absent => *field = object.next_value()?,
-        _ => return Err(A::Error::duplicate_field(name)),
-    }
-    Ok(())
-}
-
-/// The name of a field, borrowed where it has no escapes.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        match Field::<Text<'de>>::deserialize(deserializer)? {
-            Field::Value(Text(name)) => Ok(name),
-            _ => Err(D::Error::custom("the name of a field must be a string")),
-        }
-    }
-}
-
-impl<'de> Read<'de> for IdType {
-    type Raw = Field<Text<'de>>;
-
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        non_empty("", raw.value()?.0).map(Self)
+strict_object! {
+    RawDestination<'de> {
+        id: Text<'de>,
+        name: Text<'de>,
+        dedupes_on: List<NonEmptyText>,
     }
 }
 
@@ -170,25 +107,25 @@ impl<'de> Read<'de> for Destination {
     type Raw = Field<RawDestination<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        let id = raw.id.name("id")?;
-        let rest = || {
-            if let Some(error) = raw.unknown_field {
-                return Err(error);
-            }
-            let id_types = raw.dedupes_on.list("dedupes_on")?;
-            Ok((
-                raw.name.optional("name")?.map(|Text(name)| name.into_owned().into()),
-                id_types
-                    .map(|types| type_set(types.into_iter().map(|IdType(name)| name).collect()))
-                    .transpose()?,
-            ))
-        };
-        match rest() {
+        let mut raw = raw.value()?;
+        let id = mem::take(&mut raw.id).name("id")?;
+        match settings(raw) {
             Ok((name, dedupes_on)) => Ok(Self { id, name, dedupes_on }),
             Err(error) => Err(error.of_destination(&id)),
         }
     }
+}
+
+type Settings = (Option<Box<str>>, Option<Box<[Box<str>]>>);
+
+fn settings(mut raw: RawDestination<'_>) -> Result<Settings, InputError> {
+    raw.refuse_unknown_field()?;
+    let name = raw.name.optional("name")?.map(|Text(name)| name.into_owned().into());
+    let dedupes_on = match raw.dedupes_on.list("dedupes_on")? {
+        Some(types) => Some(type_set(types.into_iter().map(|NonEmptyText(id_type)| id_type).collect())?),
+        None => None,
+    };
+    Ok((name, dedupes_on))
 }
 
 deserialize_by_read!(Destination);

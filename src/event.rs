@@ -1,5 +1,6 @@
 //! Events: what is sent, one for each distinct set of external IDs.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -29,14 +30,8 @@ pub struct IdGroupEvent<'a> {
 #[derive(Clone)]
 pub struct SentTo<'a> {
     all: &'a [Destination],
-    positions: Positions<'a>,
-}
-
-#[derive(Clone)]
-enum Positions<'a> {
-    /// All destinations with one setting: nothing to copy.
-    OneSetting(&'a [usize]),
-    Merged(Box<[usize]>),
+    /// Borrowed where all destinations have one setting: nothing to copy. `None` for every destination.
+    positions: Option<Cow<'a, [usize]>>,
 }
 
 impl<'a> IdGroupEvent<'a> {
@@ -90,8 +85,12 @@ impl<'a> IdGroupEvent<'a> {
 }
 
 impl<'a> SentTo<'a> {
+    pub(crate) fn all(destinations: &'a Destinations) -> Self {
+        Self { all: destinations.as_slice(), positions: None }
+    }
+
     pub(crate) fn one_setting(destinations: &'a Destinations, members: &'a [usize]) -> Self {
-        Self { all: destinations.as_slice(), positions: Positions::OneSetting(members) }
+        Self { all: destinations.as_slice(), positions: Some(Cow::Borrowed(members)) }
     }
 
     /// Costs a merge of the ascending runs in `members`.
@@ -100,31 +99,31 @@ impl<'a> SentTo<'a> {
         let mut positions = Vec::new();
         members.for_each(|run| positions.extend_from_slice(run));
         positions.sort();
-        Self { all: destinations.as_slice(), positions: Positions::Merged(positions.into()) }
-    }
-
-    fn positions(&self) -> &[usize] {
-        match &self.positions {
-            Positions::OneSetting(positions) => positions,
-            Positions::Merged(positions) => positions,
-        }
+        Self { all: destinations.as_slice(), positions: Some(Cow::Owned(positions)) }
     }
 
     /// How many destinations there are: at least one.
     #[allow(clippy::len_without_is_empty, reason = "an event without destinations is not made")]
     pub fn len(&self) -> usize {
-        self.positions().len()
+        self.positions.as_ref().map_or(self.all.len(), |positions| positions.len())
+    }
+
+    /// The destination at `position`.
+    pub fn get(&self, position: usize) -> Option<&'a Destination> {
+        match &self.positions {
+            Some(positions) => self.all.get(*positions.get(position)?),
+            None => self.all.get(position),
+        }
     }
 
     /// The destinations, by id.
     pub fn iter(&self) -> impl Iterator<Item = &'a Destination> + Clone + '_ {
-        let all = self.all;
-        self.positions().iter().filter_map(|&position| all.get(position))
+        (0..self.len()).filter_map(|position| self.get(position))
     }
 
     /// Where the first destination stands among all, by id.
     pub(crate) fn first_position(&self) -> Option<usize> {
-        self.positions().first().copied()
+        self.positions.as_ref().map_or(Some(0), |positions| positions.first().copied())
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::iter;
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -108,6 +109,24 @@ impl<'a> SelectedIds<'a> {
         (0..self.len()).filter_map(|position| self.get(position))
     }
 
+    /// How many ways there are to take one ID of each type; [`u64::MAX`] if there are that many or more.
+    pub fn combinations(&self) -> u64 {
+        match &self.0 {
+            Selection::One(_) => 1,
+            _ => self.lengths_by_type().fold(1, |count: u64, length| count.saturating_mul(length as u64)),
+        }
+    }
+
+    /// How many IDs there are of each type, by type.
+    pub(crate) fn lengths_by_type(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut ids = self.iter().peekable();
+        iter::from_fn(move || {
+            let id_type = ids.next()?.id_type();
+            let others = iter::from_fn(|| ids.next_if(|id| id.id_type() == id_type)).count();
+            Some(others.saturating_add(1))
+        })
+    }
+
     fn hash(&self) -> IdGroupHash {
         match &self.0 {
             Selection::All(ids) => hash_of(ids.by_identity().map(ExternalId::key)),
@@ -153,7 +172,7 @@ impl MessageIds {
 }
 
 /// The length of the text in bytes, as four bytes with the highest first, and the text.
-fn update_prefixed(hash: &mut Sha256, text: &str) {
+pub(crate) fn update_prefixed(hash: &mut Sha256, text: &str) {
     // No text of 4 GiB has ever been parsed into memory next to its update.
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     hash.update(length.to_be_bytes());

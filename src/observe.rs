@@ -1,6 +1,8 @@
 //! Watching decisions: what happened on every path, for metrics and traces.
 
-use crate::{Membership, TriggerReason, Verdict};
+use core::fmt;
+
+use crate::{Membership, Route, TriggerReason, Verdict};
 
 /// Hears what a decision does, while it does it.
 ///
@@ -9,6 +11,9 @@ use crate::{Membership, TriggerReason, Verdict};
 /// clock: to time a step, read yours in [`step_began`](Self::step_began) and
 /// [`step_ended`](Self::step_ended).
 pub trait Observer {
+    /// An update was routed, before anything is run for it.
+    fn update_routed(&mut self, _route: Route) {}
+
     /// A decision about an update with this trigger begins.
     fn update_arrived(&mut self, _reason: TriggerReason, _membership: Membership) {}
 
@@ -23,6 +28,10 @@ pub trait Observer {
 
     /// A group of this many external IDs goes to this many destinations.
     fn group_formed(&mut self, _external_ids: usize, _destinations: usize) {}
+
+    /// A comparison ended with this outcome, by its label:
+    /// [`Comparison::as_str`](crate::compare::Comparison::as_str).
+    fn comparison_made(&mut self, _outcome: &'static str) {}
 }
 
 /// A part of the work that can be timed on its own.
@@ -35,6 +44,101 @@ pub enum Step {
     FilterByTrigger,
     /// `group_ids`: settings that send the same IDs are put together, hashed, and become events.
     GroupIds,
+    /// `legacy`: the legacy flow makes its event.
+    Legacy,
+    /// `compare`: the outbound messages of both flows are compared.
+    Compare,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 5] =
+        [Self::SelectLatest, Self::FilterByTrigger, Self::GroupIds, Self::Legacy, Self::Compare];
+
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SelectLatest => "select_latest",
+            Self::FilterByTrigger => "filter_by_trigger",
+            Self::GroupIds => "group_ids",
+            Self::Legacy => "legacy",
+            Self::Compare => "compare",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl Observer for () {}
+
+/// Two observers that hear the same.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn update_routed(&mut self, route: Route) {
+        self.0.update_routed(route);
+        self.1.update_routed(route);
+    }
+
+    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
+        self.0.update_arrived(reason, membership);
+        self.1.update_arrived(reason, membership);
+    }
+
+    fn step_began(&mut self, step: Step) {
+        self.0.step_began(step);
+        self.1.step_began(step);
+    }
+
+    fn step_ended(&mut self, step: Step) {
+        self.0.step_ended(step);
+        self.1.step_ended(step);
+    }
+
+    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
+        self.0.verdict_reached(verdict, destinations);
+        self.1.verdict_reached(verdict, destinations);
+    }
+
+    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
+        self.0.group_formed(external_ids, destinations);
+        self.1.group_formed(external_ids, destinations);
+    }
+
+    fn comparison_made(&mut self, outcome: &'static str) {
+        self.0.comparison_made(outcome);
+        self.1.comparison_made(outcome);
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn update_routed(&mut self, route: Route) {
+        (**self).update_routed(route);
+    }
+
+    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
+        (**self).update_arrived(reason, membership);
+    }
+
+    fn step_began(&mut self, step: Step) {
+        (**self).step_began(step);
+    }
+
+    fn step_ended(&mut self, step: Step) {
+        (**self).step_ended(step);
+    }
+
+    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
+        (**self).verdict_reached(verdict, destinations);
+    }
+
+    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
+        (**self).group_formed(external_ids, destinations);
+    }
+
+    fn comparison_made(&mut self, outcome: &'static str) {
+        (**self).comparison_made(outcome);
+    }
+}

@@ -79,10 +79,21 @@ impl<T: Shape> Field<T> {
     }
 }
 
-impl<R> Field<Object<R>> {
+impl<S: Shape> Field<S> {
     /// A required object, checked, with errors seen from the object that it is a field of.
     pub(crate) fn read_required<'de, T: Read<'de, Raw = Self>>(self, name: &str) -> Result<T, InputError> {
-        T::check(Self::Value(self.required(name)?)).map_err(|error| error.within(name))
+        self.read_optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+    }
+
+    /// `null` counts as absent.
+    pub(crate) fn read_optional<'de, T: Read<'de, Raw = Self>>(
+        self,
+        name: &str,
+    ) -> Result<Option<T>, InputError> {
+        match self.optional(name)? {
+            Some(value) => T::check(Self::Value(value)).map(Some).map_err(|error| error.within(name)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -121,8 +132,8 @@ pub(crate) fn non_empty<'a>(name: &str, text: impl Into<Cow<'a, str>>) -> Result
     }
 }
 
-/// One of the three shapes that a field of ours can have. Each takes the values of its own shape;
-/// all others are read to their end and reported as what they are.
+/// What a field of ours can be. Each shape takes the values of its own; all others are read to their
+/// end and reported as what they are.
 pub(crate) trait Shape: Sized {
     const EXPECTED: &'static str;
 }
@@ -130,6 +141,14 @@ pub(crate) trait Shape: Sized {
 pub(crate) trait FromShape<'de>: Shape {
     fn from_text(_text: Cow<'de, str>) -> Field<Self> {
         Field::Mistyped("a string")
+    }
+
+    fn from_integer(_integer: i128) -> Field<Self> {
+        Field::Mistyped("a number")
+    }
+
+    fn from_boolean(_boolean: bool) -> Field<Self> {
+        Field::Mistyped("a boolean")
     }
 
     fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Field<Self>, A::Error> {
@@ -153,6 +172,43 @@ impl Shape for Text<'_> {
 impl<'de: 'a, 'a> FromShape<'de> for Text<'a> {
     fn from_text(text: Cow<'de, str>) -> Field<Self> {
         Field::Value(Self(text))
+    }
+}
+
+/// A whole number.
+pub(crate) struct Number(pub(crate) i128);
+
+impl Shape for Number {
+    const EXPECTED: &'static str = "a whole number";
+}
+
+impl FromShape<'_> for Number {
+    fn from_integer(integer: i128) -> Field<Self> {
+        Field::Value(Self(integer))
+    }
+}
+
+/// A string that is not empty, as an element of a list.
+pub(crate) struct NonEmptyText(pub(crate) Box<str>);
+
+impl<'de> Read<'de> for NonEmptyText {
+    type Raw = Field<Text<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        non_empty("", raw.value()?.0).map(Self)
+    }
+}
+
+/// `true` or `false`.
+pub(crate) struct Switch(pub(crate) bool);
+
+impl Shape for Switch {
+    const EXPECTED: &'static str = "a boolean";
+}
+
+impl FromShape<'_> for Switch {
+    fn from_boolean(boolean: bool) -> Field<Self> {
+        Field::Value(Self(boolean))
     }
 }
 
@@ -191,6 +247,76 @@ impl<T> Shape for Object<T> {
 impl<'de, T: Deserialize<'de>> FromShape<'de> for Object<T> {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Field<Self>, A::Error> {
         Ok(Field::Value(Self(T::deserialize(MapAccessDeserializer::new(object))?)))
+    }
+}
+
+/// Makes a struct of [`Field`]s for an object of which unknown fields are refused, and not only
+/// that: the first one is kept, so that its error can say what the rest of the object is.
+macro_rules! strict_object {
+    ($raw:ident<$de:lifetime> { $($field:ident: $shape:ty),* $(,)? }) => {
+        #[derive(Default)]
+        pub(crate) struct $raw<$de> {
+            $($field: $crate::read::Field<$shape>,)*
+            unknown_field: Option<($crate::InputError, ::core::marker::PhantomData<&$de ()>)>,
+        }
+
+        impl $crate::read::Shape for $raw<'_> {
+            const EXPECTED: &'static str = "an object";
+        }
+
+        impl<$de> $crate::read::FromShape<$de> for $raw<$de> {
+            fn from_object<A: ::serde::de::MapAccess<$de>>(
+                mut object: A,
+            ) -> Result<$crate::read::Field<Self>, A::Error> {
+                let mut raw = Self::default();
+                while let Some($crate::read::FieldName(name)) = object.next_key()? {
+                    match &*name {
+                        $(stringify!($field) => {
+                            $crate::read::once(&mut raw.$field, stringify!($field), &mut object)?;
+                        })*
+                        _ => {
+                            object.next_value::<::serde::de::IgnoredAny>()?;
+                            raw.unknown_field.get_or_insert_with(|| {
+                                let error = $crate::InputError::unknown_field(&name, &[$(stringify!($field)),*]);
+                                (error, ::core::marker::PhantomData)
+                            });
+                        }
+                    }
+                }
+                Ok($crate::read::Field::Value(raw))
+            }
+        }
+
+        impl $raw<'_> {
+            fn refuse_unknown_field(&mut self) -> Result<(), $crate::InputError> {
+                self.unknown_field.take().map_or(Ok(()), |(error, _)| Err(error))
+            }
+        }
+    };
+}
+pub(crate) use strict_object;
+
+pub(crate) fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
+    field: &mut Field<T>,
+    name: &'static str,
+    object: &mut A,
+) -> Result<(), A::Error> {
+    match field {
+        Field::Absent => *field = object.next_value()?,
+        _ => return Err(A::Error::duplicate_field(name)),
+    }
+    Ok(())
+}
+
+/// The name of a field, borrowed where it has no escapes.
+pub(crate) struct FieldName<'de>(pub(crate) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for FieldName<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Field::<Text<'de>>::deserialize(deserializer)? {
+            Field::Value(Text(name)) => Ok(Self(name)),
+            _ => Err(D::Error::custom("the name of a field must be a string")),
+        }
     }
 }
 
@@ -241,20 +367,20 @@ impl<'de, T: FromShape<'de>> Visitor<'de> for FieldVisitor<T> {
         deserializer.deserialize_any(self)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a boolean"))
+    fn visit_bool<E>(self, boolean: bool) -> Result<Field<T>, E> {
+        Ok(T::from_boolean(boolean))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a number"))
+    fn visit_i64<E>(self, number: i64) -> Result<Field<T>, E> {
+        Ok(T::from_integer(number.into()))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a number"))
+    fn visit_i128<E>(self, number: i128) -> Result<Field<T>, E> {
+        Ok(T::from_integer(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a number"))
+    fn visit_u64<E>(self, number: u64) -> Result<Field<T>, E> {
+        Ok(T::from_integer(number.into()))
     }
 
     fn visit_u128<E>(self, _: u128) -> Result<Field<T>, E> {

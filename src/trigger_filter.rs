@@ -32,18 +32,17 @@ pub(crate) struct Arrivals<'a> {
 impl<'a> TriggerFilter<'a> {
     /// Costs in the number of IDs of the update and of its trigger.
     pub(crate) fn new(update: &'a ProfileUpdate, types: &TypeTable) -> Self {
-        match (update.trigger(), update.membership()) {
-            (Trigger::ExternalIdRemoved(_), _) => Self::Nothing(DropReason::ExternalIdRemoved),
-            (Trigger::ValueChanged, Membership::Out) => Self::Nothing(DropReason::Exited),
-            (Trigger::NewExternalId(_) | Trigger::ProfileMerge(_), Membership::Out) => {
-                Self::Nothing(DropReason::NotAMember)
-            }
-            (Trigger::ValueChanged, Membership::In) => Self::Entered,
-            (Trigger::NewExternalId(added), Membership::In) => Self::Added(arrivals(update, added, types)),
-            (Trigger::ProfileMerge(profiles), Membership::In) => match types_held(profiles, types) {
+        if let Some(reason) = drops_whatever_the_ids(update) {
+            return Self::Nothing(reason);
+        }
+        match update.trigger() {
+            Trigger::ValueChanged => Self::Entered,
+            Trigger::NewExternalId(added) => Self::Added(arrivals(update, added, types)),
+            Trigger::ProfileMerge(profiles) => match types_held(profiles, types) {
                 Some(held) => Self::Merged(held),
                 None => Self::Nothing(DropReason::AlreadyMessaged),
             },
+            Trigger::ExternalIdRemoved(_) => Self::Nothing(DropReason::ExternalIdRemoved),
         }
     }
 
@@ -75,6 +74,18 @@ impl<'a> TriggerFilter<'a> {
                 }
             }
         }
+    }
+}
+
+/// Why no destination that dedupes is sent anything, if that is so whatever IDs the profile has.
+pub(crate) fn drops_whatever_the_ids(update: &ProfileUpdate) -> Option<DropReason> {
+    match (update.trigger(), update.membership()) {
+        (Trigger::ExternalIdRemoved(_), _) => Some(DropReason::ExternalIdRemoved),
+        (Trigger::ValueChanged, Membership::Out) => Some(DropReason::Exited),
+        (Trigger::NewExternalId(_) | Trigger::ProfileMerge(_), Membership::Out) => {
+            Some(DropReason::NotAMember)
+        }
+        (_, Membership::In) => None,
     }
 }
 

@@ -1,0 +1,107 @@
+//! What can be compared: anything that says, injectively, what it is.
+
+use core::fmt;
+use core::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+/// A message of a flow, to be compared with those of another.
+///
+/// Implement it for your own worker's messages to compare them with anybody's. Two messages are the
+/// same if they [`encode`](Self::encode) the same parts in the same order.
+///
+/// ```
+/// use idgroup::compare::{Encoder, Message};
+///
+/// struct Mail<'a> {
+///     to: &'a str,
+///     campaign: &'a str,
+/// }
+///
+/// impl Message for Mail<'_> {
+///     type Sample = String;
+///
+///     fn encode(&self, encoder: &mut Encoder) {
+///         encoder.part(self.to).part(self.campaign);
+///     }
+///
+///     fn sample(&self, most_bytes: usize) -> String {
+///         self.to.chars().take(most_bytes / 4).collect()
+///     }
+/// }
+/// ```
+pub trait Message {
+    /// What is kept of a differing message to name it.
+    type Sample;
+
+    /// Hands over all that makes this message what it is. Where the number of parts varies, say
+    /// first how many there are, with [`Encoder::number`].
+    fn encode(&self, encoder: &mut Encoder);
+
+    /// What to keep of this message, in at most about `most_bytes` bytes.
+    fn sample(&self, most_bytes: usize) -> Self::Sample;
+}
+
+impl<M: Message + ?Sized> Message for &M {
+    type Sample = M::Sample;
+
+    fn encode(&self, encoder: &mut Encoder) {
+        (**self).encode(encoder);
+    }
+
+    fn sample(&self, most_bytes: usize) -> Self::Sample {
+        (**self).sample(most_bytes)
+    }
+}
+
+/// The secret key of a comparison.
+///
+/// Make it from 16 random bytes when the service starts, and keep it from those who control what is
+/// in the messages: see [how sure "identical" is](crate::compare#how-sure-identical-is). It is not shown by
+/// `Debug`, and comparisons with different keys can't be told apart by their results.
+#[derive(Clone)]
+pub struct ComparisonKey([u8; 16]);
+
+impl ComparisonKey {
+    /// A key of these bytes, which must come from a good source of randomness.
+    pub const fn new(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    pub(crate) fn hash(&self, message: &impl Message) -> u128 {
+        let mut encoder = Encoder(SipHasher24::new_with_key(&self.0));
+        message.encode(&mut encoder);
+        encoder.0.finish128().as_u128()
+    }
+}
+
+impl fmt::Debug for ComparisonKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComparisonKey").finish_non_exhaustive()
+    }
+}
+
+/// Takes the parts of a message, each with its length, so that ("x0", "y") is not ("x", "0y").
+pub struct Encoder(SipHasher24);
+
+impl Encoder {
+    /// A part of the message.
+    pub fn part(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        let bytes = bytes.as_ref();
+        self.number(bytes.len() as u64);
+        self.0.write(bytes);
+        self
+    }
+
+    /// A number, such as how many parts follow.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.0.write(&number.to_le_bytes());
+        self
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").finish_non_exhaustive()
+    }
+}

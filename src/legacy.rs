@@ -1,0 +1,34 @@
+//! The legacy flow: what the fan-out did before it deduped.
+//!
+//! Kept as simple as it was, and apart from the new flow: the two share their input and output
+//! types and no step of a decision, so that a comparison of both compares something.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::event::SentTo;
+use crate::id_group::MessageIds;
+use crate::{Destinations, IdGroupEvent, Observer, ProfileUpdate, SelectedIds, Step};
+
+/// One event with all external IDs for all destinations, whatever their settings and the trigger's
+/// reason; none if the profile has no external IDs, or there are no destinations.
+pub fn decide_legacy<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Vec<IdGroupEvent<'a>> {
+    decide_legacy_with(update, destinations, &mut ())
+}
+
+/// The same as [`decide_legacy`], watched: one step, and the group that it forms.
+pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
+    update: &'a ProfileUpdate,
+    destinations: &'a Destinations,
+    observer: &mut O,
+) -> Vec<IdGroupEvent<'a>> {
+    observer.step_began(Step::Legacy);
+    let events = if update.external_ids().is_empty() || destinations.is_empty() {
+        Vec::new()
+    } else {
+        let all_ids = SelectedIds::all(update.id_set());
+        vec![IdGroupEvent::new(update, &MessageIds::of(update), all_ids, SentTo::all(destinations))]
+    };
+    observer.step_ended(Step::Legacy);
+    events
+}

@@ -1,0 +1,363 @@
+//! Rollout: which customers the dedupe flow runs for, and whose events come from it.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::id_group::update_prefixed;
+use crate::read::{
+    Field, List, NonEmptyText, Number, Read, Switch, Text, deserialize_by_read, non_empty, strict_object,
+};
+use crate::{Flow, InputError, Problem, ProfileUpdate};
+
+/// How far the dedupe flow has been rolled out.
+///
+/// A total function of this configuration and the space: no clock, no randomness. The default runs
+/// the legacy flow alone, for everybody.
+///
+/// | the flag admits the space | the gate is open | runs | compares | sends |
+/// |---|---|---|---|---|
+/// | no | – | legacy | no | legacy |
+/// | yes | no | both | if `compare` is on | legacy |
+/// | yes | yes | dedupe, and legacy if `compare` is on | if `compare` is on | dedupe |
+///
+/// With the gate closed the dedupe flow runs all the same, so that its cost is seen before anything
+/// depends on it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{Comparing, Flag, Flow, Gate, Rollout};
+///
+/// let from_code = Rollout::new(Flag::new("dedupe", 2_500)?)
+///     .gate(Gate::closed().opened_for_tier("beta")?.blocked_for_space("spa_bank")?)
+///     .comparing(Comparing::On);
+/// let from_json: Rollout = serde_json::from_str(
+///     r#"{"flag":{"name":"dedupe","share":2500},
+///         "gate":{"tiers":["beta"],"blocked_spaces":["spa_bank"]},
+///         "compare":true}"#,
+/// )?;
+/// assert_eq!(from_code, from_json);
+///
+/// let route = from_json.route("spa_bank", Some("beta"));
+/// assert_eq!(route.sends(), Flow::Legacy);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rollout {
+    flag: Flag,
+    gate: Gate,
+    #[serde(rename = "compare")]
+    comparing: Comparing,
+}
+
+/// The share of all spaces for which the dedupe flow runs at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Flag {
+    name: Box<str>,
+    share: u16,
+}
+
+/// The customers whose events may come from the dedupe flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    tiers: BTreeSet<Box<str>>,
+    spaces: BTreeSet<Box<str>>,
+    blocked_spaces: BTreeSet<Box<str>>,
+}
+
+/// Whether both flows are compared, where both could run. A switch of its own, because a comparison
+/// costs in the number of messages and not in the number of updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Comparing {
+    /// Both flows run, and their messages are compared.
+    On,
+    /// No comparison.
+    #[default]
+    Off,
+}
+
+/// What to run for a space, what to compare, what to send, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    reason: RouteReason,
+    comparing: Comparing,
+}
+
+/// Why a space is routed as it is: a label for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RouteReason {
+    /// The flag does not admit the space.
+    NotAdmitted,
+    /// The space is admitted, and blocked from sending.
+    SpaceBlocked,
+    /// The space is admitted, and neither it nor its tier may send.
+    GateClosed,
+    /// The space may send from the dedupe flow.
+    SpaceOpen,
+    /// The space's tier may send from the dedupe flow.
+    TierOpen,
+}
+
+/// A share of 1 is this many basis points.
+const WHOLE: u16 = 10_000;
+
+impl Rollout {
+    /// A rollout with the gate closed and no comparison.
+    pub fn new(flag: Flag) -> Self {
+        Self { flag, ..Self::default() }
+    }
+
+    /// The same rollout with this gate.
+    pub fn gate(self, gate: Gate) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// The same rollout with the comparison on or off.
+    pub fn comparing(self, comparing: Comparing) -> Self {
+        Self { comparing, ..self }
+    }
+
+    /// What to do for a space whose customer is in this tier, if in any.
+    pub fn route(&self, space_id: &str, tier: Option<&str>) -> Route {
+        let reason = match () {
+            () if !self.flag.admits(space_id) => RouteReason::NotAdmitted,
+            () if self.gate.blocked_spaces.contains(space_id) => RouteReason::SpaceBlocked,
+            () if self.gate.spaces.contains(space_id) => RouteReason::SpaceOpen,
+            () if tier.is_some_and(|tier| self.gate.tiers.contains(tier)) => RouteReason::TierOpen,
+            () => RouteReason::GateClosed,
+        };
+        Route { reason, comparing: self.comparing }
+    }
+
+    /// What to do for an update of a customer in this tier, if in any.
+    pub fn route_update(&self, update: &ProfileUpdate, tier: Option<&str>) -> Route {
+        self.route(update.space_id(), tier)
+    }
+}
+
+impl Flag {
+    /// A flag that admits a share of all spaces, in basis points: 0 for none, which shuts the whole
+    /// dedupe path off, 10,000 for all.
+    ///
+    /// # Errors
+    ///
+    /// An empty name; a share above 10,000.
+    pub fn new<'a>(name: impl Into<Cow<'a, str>>, share: u16) -> Result<Self, InputError> {
+        Self::checked(name, share.into())
+    }
+
+    fn checked<'a>(name: impl Into<Cow<'a, str>>, share: i128) -> Result<Self, InputError> {
+        let name = non_empty("name", name)?;
+        match u16::try_from(share) {
+            Ok(share) if share <= WHOLE => Ok(Self { name, share }),
+            _ => Err(InputError::new(
+                "share",
+                Problem::OutOfRange { value: share, expected: (0, WHOLE.into()) },
+            )),
+        }
+    }
+
+    /// The name, which makes this flag's choice of spaces independent of other flags'.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The share in basis points, 0 to 10,000.
+    pub fn share(&self) -> u16 {
+        self.share
+    }
+
+    /// Whether this flag admits the space: always the same answer, and a larger share admits more
+    /// spaces and never others. Costs a hash of both names.
+    pub fn admits(&self, space_id: &str) -> bool {
+        let mut hash = Sha256::new_with_prefix("idgroup/rollout/1");
+        update_prefixed(&mut hash, &self.name);
+        update_prefixed(&mut hash, space_id);
+        let digest: [u8; 32] = hash.finalize().into();
+        let place = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        // The place of the space in 0..10,000, in proportion to its place among all 2^64.
+        let basis_point = u128::from(place).wrapping_mul(WHOLE.into()) >> 64;
+        basis_point < self.share.into()
+    }
+}
+
+impl Default for Flag {
+    /// Admits no space.
+    fn default() -> Self {
+        Self { name: "dedupe".into(), share: 0 }
+    }
+}
+
+impl Gate {
+    /// A gate that is closed for everybody.
+    pub fn closed() -> Self {
+        Self::default()
+    }
+
+    /// The same gate, open for customers in this tier.
+    ///
+    /// # Errors
+    ///
+    /// An empty tier.
+    pub fn opened_for_tier<'a>(mut self, tier: impl Into<Cow<'a, str>>) -> Result<Self, InputError> {
+        self.tiers.insert(non_empty("tiers", tier)?);
+        Ok(self)
+    }
+
+    /// The same gate, open for this space.
+    ///
+    /// # Errors
+    ///
+    /// An empty space id.
+    pub fn opened_for_space<'a>(mut self, space_id: impl Into<Cow<'a, str>>) -> Result<Self, InputError> {
+        self.spaces.insert(non_empty("spaces", space_id)?);
+        Ok(self)
+    }
+
+    /// The same gate, closed for this space whatever else it says.
+    ///
+    /// # Errors
+    ///
+    /// An empty space id.
+    pub fn blocked_for_space<'a>(mut self, space_id: impl Into<Cow<'a, str>>) -> Result<Self, InputError> {
+        self.blocked_spaces.insert(non_empty("blocked_spaces", space_id)?);
+        Ok(self)
+    }
+}
+
+impl Route {
+    /// Why.
+    pub fn reason(self) -> RouteReason {
+        self.reason
+    }
+
+    /// Whether a flow is to be run.
+    pub fn runs(self, flow: Flow) -> bool {
+        match flow {
+            Flow::Legacy => !self.reason.is_open() || self.comparing == Comparing::On,
+            Flow::Dedupe => self.reason != RouteReason::NotAdmitted,
+        }
+    }
+
+    /// Whether both flows are to be compared.
+    pub fn compares(self) -> bool {
+        self.reason != RouteReason::NotAdmitted && self.comparing == Comparing::On
+    }
+
+    /// The flow whose events are to be sent.
+    pub fn sends(self) -> Flow {
+        match self.reason.is_open() {
+            true => Flow::Dedupe,
+            false => Flow::Legacy,
+        }
+    }
+}
+
+impl RouteReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::NotAdmitted, Self::SpaceBlocked, Self::GateClosed, Self::SpaceOpen, Self::TierOpen];
+
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotAdmitted => "not_admitted",
+            Self::SpaceBlocked => "space_blocked",
+            Self::GateClosed => "gate_closed",
+            Self::SpaceOpen => "space_open",
+            Self::TierOpen => "tier_open",
+        }
+    }
+
+    const fn is_open(self) -> bool {
+        matches!(self, Self::SpaceOpen | Self::TierOpen)
+    }
+}
+
+impl fmt::Display for RouteReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+strict_object! {
+    RawRollout<'de> {
+        flag: RawFlag<'de>,
+        gate: RawGate<'de>,
+        compare: Switch,
+    }
+}
+
+strict_object! {
+    RawFlag<'de> {
+        name: Text<'de>,
+        share: Number,
+    }
+}
+
+strict_object! {
+    RawGate<'de> {
+        tiers: List<NonEmptyText>,
+        spaces: List<NonEmptyText>,
+        blocked_spaces: List<NonEmptyText>,
+    }
+}
+
+impl<'de> Read<'de> for Rollout {
+    type Raw = Field<RawRollout<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let mut raw = raw.value()?;
+        raw.refuse_unknown_field()?;
+        Ok(Self {
+            flag: raw.flag.read_required("flag")?,
+            gate: raw.gate.read_optional("gate")?.unwrap_or_default(),
+            comparing: match raw.compare.optional("compare")? {
+                Some(Switch(true)) => Comparing::On,
+                Some(Switch(false)) | None => Comparing::Off,
+            },
+        })
+    }
+}
+
+impl<'de> Read<'de> for Flag {
+    type Raw = Field<RawFlag<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let mut raw = raw.value()?;
+        raw.refuse_unknown_field()?;
+        Self::checked(raw.name.required("name")?.0, raw.share.required("share")?.0)
+    }
+}
+
+impl<'de> Read<'de> for Gate {
+    type Raw = Field<RawGate<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let mut raw = raw.value()?;
+        raw.refuse_unknown_field()?;
+        let set = |field: Field<List<NonEmptyText>>, name| {
+            let names = field.list(name)?.unwrap_or_default();
+            Ok(names.into_iter().map(|NonEmptyText(name)| name).collect())
+        };
+        Ok(Self {
+            tiers: set(raw.tiers, "tiers")?,
+            spaces: set(raw.spaces, "spaces")?,
+            blocked_spaces: set(raw.blocked_spaces, "blocked_spaces")?,
+        })
+    }
+}
+
+deserialize_by_read!(Rollout, Flag, Gate);
+
+impl Serialize for Comparing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self == Self::On)
+    }
+}
