@@ -11,7 +11,7 @@ use super::{Comparison, ComparisonBudget, ComparisonKey, Encoder, Message, compa
 use crate::external_id::Outbound;
 use crate::{
     Destination, Destinations, ExternalId, Flow, IdGroupEvent, Observer, OutboundMessage, OutboundMessages,
-    ProfileUpdate, Step, decide, decide_legacy,
+    ProfileUpdate, Step, decide_legacy_with, decide_with,
 };
 
 /// Compares what both flows send for an update to the destinations that do not dedupe: there, the
@@ -25,7 +25,7 @@ pub fn compare(
     compare_with(update, destinations, key, budget, &mut ())
 }
 
-/// The same as [`compare`], watched: one step, and its outcome.
+/// The same as [`compare`], watched: both flows, and the comparison as a step with an outcome.
 pub fn compare_with<O: Observer + ?Sized>(
     update: &ProfileUpdate,
     destinations: &Destinations,
@@ -33,7 +33,9 @@ pub fn compare_with<O: Observer + ?Sized>(
     budget: &ComparisonBudget,
     observer: &mut O,
 ) -> Comparison<OutboundSample> {
-    compare_events(&decide_legacy(update, destinations), &decide(update, destinations), key, budget, observer)
+    let legacy = decide_legacy_with(update, destinations, observer);
+    let dedupe = decide_with(update, destinations, observer);
+    compare_events(&legacy, &dedupe, key, budget, observer)
 }
 
 /// Compares the outbound messages of two lists of events, for the destinations that do not dedupe.
