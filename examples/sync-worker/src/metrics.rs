@@ -1,0 +1,235 @@
+//! What is counted and timed, for Prometheus. Labels have few values, and never an ID.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use idgroup::{DropReason, Membership, Observer, Route, Step, TriggerReason, Verdict};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+pub struct Metrics {
+    registry: Registry,
+    /// Updates that a stage has read, by what became of them.
+    pub updates: IntCounterVec,
+    pub triggers: IntCounterVec,
+    pub routes: IntCounterVec,
+    pub verdicts: IntCounterVec,
+    pub drops: IntCounterVec,
+    /// Events written, by topic.
+    pub events: IntCounterVec,
+    /// Outbound messages that the events stand for.
+    pub messages: IntCounter,
+    pub comparisons: IntCounterVec,
+    /// Tries that failed and are made again, by what was tried.
+    pub retries: IntCounterVec,
+    pub restarts: IntCounterVec,
+    pub lag: IntGaugeVec,
+    pub in_flight: IntGaugeVec,
+    pub rollout_share: IntGaugeVec,
+    pub step_seconds: HistogramVec,
+    /// From the time that Kafka has for an update to the acknowledgement of all that came of it.
+    pub update_seconds: HistogramVec,
+    /// From the read of an update to that acknowledgement.
+    pub stage_seconds: HistogramVec,
+    /// The library's steps, looked up once.
+    decision_steps: Vec<(Step, Histogram)>,
+}
+
+impl Metrics {
+    pub fn new() -> Result<Self> {
+        let registry = Registry::new();
+        let step_seconds = histogram(
+            &registry,
+            "idgroup_step_seconds",
+            "how long each step took, by step and flow",
+            &["step", "flow"],
+            -7,
+        )?;
+        let decision_steps = Step::ALL
+            .map(|step| (step, step_seconds.with_label_values(&[step.as_str(), flow_of(step)])))
+            .into();
+        Ok(Self {
+            updates: counter(&registry, "idgroup_updates_total", "updates read", &["stage", "result"])?,
+            triggers: counter(
+                &registry,
+                "idgroup_triggers_total",
+                "updates that the dedupe flow decided about",
+                &["reason", "membership"],
+            )?,
+            routes: counter(&registry, "idgroup_routes_total", "updates routed", &["reason", "sends"])?,
+            verdicts: counter(
+                &registry,
+                "idgroup_verdicts_total",
+                "destinations by the dedupe flow's verdict",
+                &["verdict"],
+            )?,
+            drops: counter(
+                &registry,
+                "idgroup_drops_total",
+                "destinations that the dedupe flow sends nothing",
+                &["reason"],
+            )?,
+            events: counter(&registry, "idgroup_events_total", "events written", &["flow", "lane"])?,
+            messages: {
+                let messages = IntCounter::new(
+                    "idgroup_messages_total",
+                    "outbound messages that the written events stand for",
+                )?;
+                registry.register(Box::new(messages.clone()))?;
+                messages
+            },
+            comparisons: counter(
+                &registry,
+                "idgroup_comparisons_total",
+                "shadow comparisons by outcome",
+                &["outcome"],
+            )?,
+            retries: counter(
+                &registry,
+                "idgroup_retries_total",
+                "tries that failed and were repeated",
+                &["of"],
+            )?,
+            restarts: counter(&registry, "idgroup_stage_restarts_total", "stages begun anew", &["stage"])?,
+            lag: gauge(
+                &registry,
+                "idgroup_lag",
+                "updates not yet read or not yet done",
+                &["stage", "partition"],
+            )?,
+            in_flight: gauge(&registry, "idgroup_in_flight", "updates under way", &["stage"])?,
+            rollout_share: gauge(
+                &registry,
+                "idgroup_rollout_share",
+                "the flag's share in basis points",
+                &["flag"],
+            )?,
+            update_seconds: histogram(
+                &registry,
+                "idgroup_update_seconds",
+                "from an update's time in Kafka to its outputs' acknowledgement",
+                &["stage"],
+                -4,
+            )?,
+            stage_seconds: histogram(
+                &registry,
+                "idgroup_stage_seconds",
+                "from the read of an update to its outputs' acknowledgement",
+                &["stage"],
+                -4,
+            )?,
+            step_seconds,
+            decision_steps,
+            registry,
+        })
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+
+    /// Times a step of the pipeline around the decision.
+    pub fn time(&self, step: &str, began: Instant) {
+        self.step_seconds.with_label_values(&[step, "pipeline"]).observe(began.elapsed().as_secs_f64());
+    }
+}
+
+fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
+    let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+    let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+/// Four buckets per decade, up to a hundred seconds.
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    from_exponent: i32,
+) -> Result<HistogramVec> {
+    let decades = from_exponent..2;
+    let buckets = decades.flat_map(|exponent| [1.0, 1.8, 3.2, 5.6].map(|step| step * 10_f64.powi(exponent)));
+    let histogram = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.collect()), labels)?;
+    registry.register(Box::new(histogram.clone()))?;
+    Ok(histogram)
+}
+
+fn flow_of(step: Step) -> &'static str {
+    match step {
+        Step::Legacy => "legacy",
+        Step::Compare => "both",
+        _ => "dedupe",
+    }
+}
+
+/// Hears one decision, with a clock.
+pub struct DecisionWatch<'m> {
+    metrics: &'m Metrics,
+    began: Option<Instant>,
+}
+
+impl<'m> DecisionWatch<'m> {
+    pub fn new(metrics: &'m Metrics) -> Self {
+        Self { metrics, began: None }
+    }
+}
+
+impl Observer for DecisionWatch<'_> {
+    fn update_routed(&mut self, route: Route) {
+        let labels = [route.reason().as_str(), route.sends().as_str()];
+        self.metrics.routes.with_label_values(&labels).inc();
+    }
+
+    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
+        self.metrics.triggers.with_label_values(&[reason.as_str(), membership.as_str()]).inc();
+    }
+
+    fn step_began(&mut self, _step: Step) {
+        self.began = Some(Instant::now());
+    }
+
+    fn step_ended(&mut self, step: Step) {
+        let Some(began) = self.began.take() else { return };
+        if let Some((_, histogram)) = self.metrics.decision_steps.iter().find(|(known, _)| *known == step) {
+            histogram.observe(began.elapsed().as_secs_f64());
+        }
+    }
+
+    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
+        self.metrics.verdicts.with_label_values(&[verdict.as_str()]).inc_by(destinations as u64);
+        if let Some(reason) = verdict.drop_reason().map(DropReason::as_str) {
+            self.metrics.drops.with_label_values(&[reason]).inc_by(destinations as u64);
+        }
+    }
+
+    fn comparison_made(&mut self, outcome: &'static str) {
+        self.metrics.comparisons.with_label_values(&[outcome]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_decision_does_is_counted_and_timed() {
+        let metrics = Metrics::new().unwrap();
+        let mut watch = DecisionWatch::new(&metrics);
+        watch.step_began(Step::GroupIds);
+        watch.step_ended(Step::GroupIds);
+        watch.verdict_reached(Verdict::Drop(DropReason::Exited), 3);
+        let text = metrics.render();
+        assert!(text.contains(r#"idgroup_drops_total{reason="exited"} 3"#), "{text}");
+        assert!(text.contains(r#"idgroup_step_seconds_count{flow="dedupe",step="group_ids"} 1"#), "{text}");
+    }
+}

@@ -1,0 +1,273 @@
+//! PostgreSQL: look-ups in batches, over a bounded pool.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Timeouts};
+use idgroup::{Collection, Destination, Destinations, ExternalId, Timestamp};
+use tokio_postgres::{Config, NoTls, Row};
+
+use crate::store::{Connected, Merged, Profile, StoredIds};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Postgres {
+    pool: Pool,
+}
+
+const EXTERNAL_IDS: &str = "
+    select wanted.n, held.collection, held.type, held.id, held.encoding, held.created_at, held.attached_at
+    from unnest($1::text[], $2::text[]) with ordinality as wanted (space_id, profile_id, n)
+    join external_ids held using (space_id, profile_id)";
+
+/// Of a profile that has been merged away: what it held just before.
+const MERGED_AWAY: &str = "
+    select wanted.n, held.external_ids::text
+    from unnest($1::text[], $2::text[]) with ordinality as wanted (space_id, profile_id, n)
+    cross join lateral (
+        select external_ids from merged_profiles merged
+        where merged.space_id = wanted.space_id and merged.profile_id = wanted.profile_id
+            and merged.into_profile_id <> merged.profile_id
+        order by merged_at desc limit 1
+    ) held";
+
+const HELD_BEFORE_MERGE: &str = "
+    select wanted.n, held.external_ids::text
+    from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+        with ordinality as wanted (space_id, profile_id, into_profile_id, until, n)
+    cross join lateral (
+        select external_ids from merged_profiles merged
+        where merged.space_id = wanted.space_id and merged.profile_id = wanted.profile_id
+            and merged.into_profile_id = wanted.into_profile_id
+            and (wanted.until is null or merged.merged_at <= wanted.until)
+        order by merged_at desc limit 1
+    ) held";
+
+const DESTINATIONS: &str = "
+    select wanted.n, connected.id, connected.name, connected.dedupes_on
+    from unnest($1::text[]) with ordinality as wanted (id, n)
+    join computations using (id)
+    left join destinations connected on connected.computation_id = computations.id";
+
+const TIERS: &str = "
+    select wanted.n, spaces.tier
+    from unnest($1::text[]) with ordinality as wanted (id, n) join spaces using (id)";
+
+/// The settings of every connection: one that breaks without a word is found out.
+pub fn configuration(url: &str) -> Result<Config> {
+    // The error would quote the URL, and with it the password.
+    let mut configuration: Config = url.parse().map_err(|_| anyhow!("the database URL is malformed"))?;
+    configuration
+        .application_name("sync-worker")
+        .connect_timeout(PATIENCE)
+        .keepalives_idle(Duration::from_secs(10))
+        .tcp_user_timeout(Duration::from_secs(10));
+    Ok(configuration)
+}
+
+impl Postgres {
+    pub fn open(url: &str, connections: usize) -> Result<Self> {
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(configuration(url)?, NoTls, recycling);
+        let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+        let pool = Pool::builder(manager)
+            .max_size(connections.max(1))
+            .timeouts(timeouts)
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .build()?;
+        Ok(Self { pool })
+    }
+
+    pub async fn external_ids(&self, profiles: &[Profile]) -> Result<Vec<StoredIds>> {
+        let mut found: Vec<StoredIds> = profiles.iter().map(|_| Ok(Vec::new())).collect();
+        if profiles.is_empty() {
+            return Ok(found);
+        }
+        let (spaces, ids): (Vec<&str>, Vec<&str>) =
+            profiles.iter().map(|(space, profile)| (storable(space), storable(profile))).unzip();
+        for row in self.query(EXTERNAL_IDS, &[&spaces, &ids]).await? {
+            let slot = slot(&mut found, &row)?;
+            match external_id(&row) {
+                Ok(external_id) => slot.iter_mut().for_each(|ids| ids.push(external_id.clone())),
+                Err(error) => *slot = Err(error),
+            }
+        }
+        let without: Vec<usize> =
+            (0..found.len()).filter(|n| found[*n].as_ref().is_ok_and(Vec::is_empty)).collect();
+        if without.is_empty() {
+            return Ok(found);
+        }
+        let (spaces, ids): (Vec<&str>, Vec<&str>) = without.iter().map(|n| (spaces[*n], ids[*n])).unzip();
+        for row in self.query(MERGED_AWAY, &[&spaces, &ids]).await? {
+            found[without[position(&row)?]] = stored_ids(&row)?;
+        }
+        Ok(found)
+    }
+
+    pub async fn held_before_merge(&self, merged: &[Merged]) -> Result<Vec<Option<StoredIds>>> {
+        let mut found: Vec<Option<StoredIds>> = merged.iter().map(|_| None).collect();
+        if merged.is_empty() {
+            return Ok(found);
+        }
+        let spaces: Vec<&str> = merged.iter().map(|merged| storable(&merged.space_id)).collect();
+        let profiles: Vec<&str> = merged.iter().map(|merged| storable(&merged.profile_id)).collect();
+        let into: Vec<&str> = merged.iter().map(|merged| storable(&merged.into_profile_id)).collect();
+        let until: Vec<Option<SystemTime>> = merged.iter().map(|merged| merged.until).collect();
+        for row in self.query(HELD_BEFORE_MERGE, &[&spaces, &profiles, &into, &until]).await? {
+            let ids = stored_ids(&row)?;
+            *slot(&mut found, &row)? = Some(ids);
+        }
+        Ok(found)
+    }
+
+    pub async fn destinations(&self, computations: &[&str]) -> Result<Vec<Connected>> {
+        let wanted: Vec<&str> = computations.iter().map(|id| storable(id)).collect();
+        let mut found: Vec<Option<Result<Vec<Destination>, String>>> = wanted.iter().map(|_| None).collect();
+        for row in self.query(DESTINATIONS, &[&wanted]).await? {
+            let connected = slot(&mut found, &row)?.get_or_insert_with(|| Ok(Vec::new()));
+            match destination(&row) {
+                Ok(Some(destination)) => connected.iter_mut().for_each(|all| all.push(destination.clone())),
+                Ok(None) => (),
+                Err(error) => *connected = Err(error),
+            }
+        }
+        let prepare = |connected: Option<Result<Vec<Destination>, String>>| match connected {
+            None => Ok(None),
+            Some(all) => {
+                all.and_then(|all| Destinations::new(all).map(Some).map_err(|error| error.to_string()))
+            }
+        };
+        Ok(found.into_iter().map(|connected| Arc::new(prepare(connected))).collect())
+    }
+
+    pub async fn tiers(&self, spaces: &[&str]) -> Result<Vec<Option<Arc<str>>>> {
+        let wanted: Vec<&str> = spaces.iter().map(|id| storable(id)).collect();
+        let mut found: Vec<Option<Arc<str>>> = wanted.iter().map(|_| None).collect();
+        for row in self.query(TIERS, &[&wanted]).await? {
+            *slot(&mut found, &row)? = row.try_get::<_, Option<&str>>(1)?.map(Into::into);
+        }
+        Ok(found)
+    }
+
+    async fn query(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        let client = self.pool.get().await.context("no connection")?;
+        let statement = client.prepare_cached(sql).await.map_err(without_values)?;
+        client.query(&statement, parameters).await.map_err(without_values)
+    }
+}
+
+/// A database's error without its details, which can quote rows.
+pub fn without_values(error: tokio_postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        Some(error) => anyhow!("{} ({})", error.message(), error.code().code()),
+        None => error.into(),
+    }
+}
+
+/// PostgreSQL has no text with a zero byte, so nothing is stored under such a name; and nothing is
+/// stored under the empty one that is asked for in its place.
+fn storable(text: &str) -> &str {
+    match text.contains('\0') {
+        true => "",
+        false => text,
+    }
+}
+
+/// The place in the list of what was wanted, which rows begin with, counted from 1.
+fn position(row: &Row) -> Result<usize> {
+    usize::try_from(row.try_get::<_, i64>(0)? - 1).context("a row of nothing that was wanted")
+}
+
+fn slot<'a, T>(found: &'a mut [T], row: &Row) -> Result<&'a mut T> {
+    found.get_mut(position(row)?).context("a row of nothing that was wanted")
+}
+
+fn external_id(row: &Row) -> Result<ExternalId, String> {
+    let text = |column| row.try_get::<_, &str>(column).map_err(|error| error.to_string());
+    let time = |column| match row.try_get::<_, Option<SystemTime>>(column) {
+        Ok(time) => time.map(timestamp).transpose(),
+        Err(error) => Err(error.to_string()),
+    };
+    let collection = match text(1)? {
+        "accounts" => Collection::Accounts,
+        _ => Collection::Users,
+    };
+    let mut external_id = ExternalId::new(text(2)?, text(3)?)
+        .map_err(|error| format!("a stored external ID: {error}"))?
+        .in_collection(collection)
+        .encoded_as(text(4)?);
+    if let Some(created_at) = time(5)? {
+        external_id = external_id.first_seen_at(created_at);
+    }
+    if let Some(attached_at) = time(6)? {
+        external_id = external_id.came_to_profile_at(attached_at);
+    }
+    Ok(external_id)
+}
+
+fn stored_ids(row: &Row) -> Result<StoredIds> {
+    let ids = serde_json::from_str(row.try_get(1)?);
+    Ok(ids.map_err(|error| format!("what a merged profile held: {error}")))
+}
+
+/// `None` in the row of a computation without destinations.
+fn destination(row: &Row) -> Result<Option<Destination>, String> {
+    let get = |column| row.try_get::<_, Option<&str>>(column).map_err(|error| error.to_string());
+    let Some(id) = get(1)? else { return Ok(None) };
+    let named = |error| format!("stored destination `{id}`: {error}");
+    let mut destination = Destination::new(id).map_err(named)?;
+    if let Some(name) = get(2)? {
+        destination = destination.named(name);
+    }
+    match row.try_get::<_, Option<Vec<&str>>>(3).map_err(|error| error.to_string())? {
+        Some(types) => destination.deduping_on(types).map(Some).map_err(named),
+        None => Ok(Some(destination)),
+    }
+}
+
+fn timestamp(time: SystemTime) -> Result<Timestamp, String> {
+    let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i128::try_from(after.as_nanos()),
+        Err(before) => i128::try_from(before.duration().as_nanos()).map(|nanoseconds| -nanoseconds),
+    };
+    let nanoseconds = nanoseconds.map_err(|error| error.to_string())?;
+    Timestamp::from_unix_nanoseconds(nanoseconds).map_err(|error| error.to_string())
+}
+
+/// The reverse of [`timestamp`], to the microsecond.
+pub fn system_time(time: Timestamp) -> SystemTime {
+    let nanoseconds = time.unix_nanoseconds();
+    let distance =
+        Duration::from_nanos(u64::try_from(nanoseconds.unsigned_abs() % 1_000_000_000).unwrap_or_default())
+            + Duration::from_secs(
+                u64::try_from(nanoseconds.unsigned_abs() / 1_000_000_000).unwrap_or_default(),
+            );
+    match nanoseconds < 0 {
+        true => UNIX_EPOCH - distance,
+        false => UNIX_EPOCH + distance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_survive_the_database() {
+        for text in ["2026-01-05T10:00:00.123456Z", "1969-12-31T23:59:59.5Z", "0001-01-01T00:00:00Z"] {
+            let time: Timestamp = text.parse().unwrap();
+            assert_eq!(timestamp(system_time(time)), Ok(time));
+        }
+    }
+
+    #[test]
+    fn a_malformed_url_is_not_quoted() {
+        let error = configuration("postgres://user:secret@[host/db").unwrap_err();
+        assert_eq!(error.to_string(), "the database URL is malformed");
+    }
+}

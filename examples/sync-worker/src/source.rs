@@ -1,0 +1,227 @@
+//! Where a stage reads: one topic, in a consumer group, into bounded memory.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rdkafka::consumer::{CommitMode, Consumer, ConsumerGroupMetadata, StreamConsumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use crate::cli::StageName;
+use crate::kafka::{Events, Shared, configuration};
+use crate::offsets::Offsets;
+
+/// For how long the consumer is left alone while there is no memory. Then the partitions are paused,
+/// so that it can be polled, which keeps it in its group.
+const BEFORE_PAUSE: Duration = Duration::from_secs(10);
+
+pub struct Source {
+    consumer: StreamConsumer<Events>,
+    offsets: Arc<Mutex<Offsets>>,
+    topic: String,
+    stage: StageName,
+    shared: Shared,
+    memory: Arc<Semaphore>,
+    memory_kib: u32,
+}
+
+/// An update as it was read, and the memory that it has been given.
+pub struct Record {
+    pub payload: Vec<u8>,
+    pub key: Option<Vec<u8>>,
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: Option<i64>,
+    pub read_at: Instant,
+    assignment: u64,
+    source: Arc<Source>,
+    _memory: OwnedSemaphorePermit,
+}
+
+impl Source {
+    pub fn open(stage: StageName, topic: &str, shared: &Shared) -> Result<Arc<Self>> {
+        let offsets = Arc::new(Mutex::new(Offsets::default()));
+        let commit_by_consumer = !shared.pipeline.transactional;
+        let settings = [
+            ("group.id", format!("{}-{}", shared.pipeline.group, stage.as_str())),
+            ("auto.offset.reset", "earliest".to_owned()),
+            ("isolation.level", "read_committed".to_owned()),
+            ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+            // What is stored is committed, twice a second and when partitions are handed over; and
+            // stored is only what is done.
+            ("enable.auto.commit", commit_by_consumer.to_string()),
+            ("enable.auto.offset.store", "false".to_owned()),
+            ("auto.commit.interval.ms", "500".to_owned()),
+            ("queued.max.messages.kbytes", "8192".to_owned()),
+            ("fetch.wait.max.ms", "100".to_owned()),
+        ];
+        let events = Events { stage, shared: shared.clone(), offsets: offsets.clone() };
+        let consumer: StreamConsumer<Events> =
+            configuration(shared, &settings).create_with_context(events)?;
+        consumer.subscribe(&[topic])?;
+        let memory_kib = shared.pipeline.in_flight_mib.saturating_mul(1024).max(1024);
+        Ok(Arc::new(Self {
+            consumer,
+            offsets,
+            topic: topic.to_owned(),
+            stage,
+            shared: shared.clone(),
+            memory: Arc::new(Semaphore::new(memory_kib as usize)),
+            memory_kib,
+        }))
+    }
+
+    /// Reads until `stop`, or until nobody takes the records any more.
+    pub async fn read(
+        self: Arc<Self>,
+        records: mpsc::UnboundedSender<Record>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut stop_waiting = stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return,
+                message = self.consumer.recv() => match message {
+                    Ok(message) => {
+                        tokio::select! {
+                            biased;
+                            () = stopped(&mut stop_waiting) => return,
+                            record = self.record(&message) => if records.send(record).is_err() { return },
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(stage = self.stage.as_str(), %error, "reading");
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Copies a message once there is memory for it.
+    async fn record(self: &Arc<Self>, message: &BorrowedMessage<'_>) -> Record {
+        // Noted first: what is awaited below may outlive the partition's assignment.
+        let assignment = self.offsets().begin(message.partition(), message.offset());
+        let payload = message.payload().unwrap_or_default();
+        // The copy, its outputs, and a fixed share for all that is kept per update.
+        let kib =
+            u32::try_from(payload.len() / 512).unwrap_or(u32::MAX).saturating_add(2).min(self.memory_kib);
+        let memory = match self.memory.clone().try_acquire_many_owned(kib) {
+            Ok(memory) => memory,
+            Err(_) => self.wait_for_memory(kib).await,
+        };
+        Record {
+            payload: payload.to_vec(),
+            key: message.key().map(<[u8]>::to_vec),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis(),
+            read_at: Instant::now(),
+            assignment,
+            source: self.clone(),
+            _memory: memory,
+        }
+    }
+
+    async fn wait_for_memory(&self, kib: u32) -> OwnedSemaphorePermit {
+        let mut acquire = std::pin::pin!(self.memory.clone().acquire_many_owned(kib));
+        if let Ok(memory) = tokio::time::timeout(BEFORE_PAUSE, &mut acquire).await {
+            return memory.expect("the semaphore is never closed");
+        }
+        tracing::warn!(stage = self.stage.as_str(), "paused: all memory for updates is in use");
+        loop {
+            // Again after each rebalance, which brings partitions that are not paused.
+            if let Ok(assigned) = self.consumer.assignment() {
+                let _ = self.consumer.pause(&assigned);
+            }
+            let memory = tokio::select! {
+                biased;
+                memory = &mut acquire => memory.expect("the semaphore is never closed"),
+                message = self.consumer.recv() => {
+                    // From a partition that has just come. It is read again after the pause.
+                    if let Ok(message) = message {
+                        self.rewind(&message);
+                    }
+                    continue;
+                }
+                () = tokio::time::sleep(Duration::from_secs(1)) => continue,
+            };
+            if let Ok(assigned) = self.consumer.assignment() {
+                let _ = self.consumer.resume(&assigned);
+            }
+            tracing::info!(stage = self.stage.as_str(), "resumed");
+            return memory;
+        }
+    }
+
+    fn rewind(&self, message: &BorrowedMessage<'_>) {
+        let offset = rdkafka::Offset::Offset(message.offset());
+        if let Err(error) =
+            self.consumer.seek(&self.topic, message.partition(), offset, Duration::from_secs(5))
+        {
+            // The update is noted as under way and never done: nothing behind it is committed.
+            tracing::error!(stage = self.stage.as_str(), %error, "can't go back to an update, it stays uncommitted");
+            self.offsets().begin(message.partition(), message.offset());
+        }
+    }
+
+    /// Commits what is done, and waits for that.
+    pub fn commit(&self) {
+        match self.consumer.commit_consumer_state(CommitMode::Sync) {
+            Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => {
+                tracing::warn!(stage = self.stage.as_str(), %error, "committing");
+            }
+            // Or there was nothing to commit.
+            Ok(()) | Err(_) => (),
+        }
+    }
+
+    pub fn under_way(&self) -> usize {
+        self.offsets().under_way()
+    }
+
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    fn offsets(&self) -> std::sync::MutexGuard<'_, Offsets> {
+        self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the process ends.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+impl Record {
+    pub fn topic(&self) -> &str {
+        &self.source.topic
+    }
+
+    /// Whether the partition is still this worker's, in the assignment that the update was read in.
+    pub fn is_current(&self) -> bool {
+        self.source.offsets().is_current(self.partition, self.assignment)
+    }
+
+    /// To be called once everything that came of the update is acknowledged.
+    pub fn finish(&self) {
+        let source = &self.source;
+        // Stored under the lock, so that no two threads store in the wrong order.
+        let mut offsets = source.offsets();
+        let Some(last) = offsets.finish(self.partition, self.assignment, self.offset) else { return };
+        if !source.shared.pipeline.transactional
+            && let Err(error) = source.consumer.store_offset(&source.topic, self.partition, last)
+        {
+            // The partition has just been handed over: its next reader begins at what was committed.
+            tracing::debug!(%error, "an offset was not stored");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The sync worker: decides where each update goes, and writes the events.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use idgroup::compare::{Comparison, Extent};
+use idgroup::{Amplification, Destinations, Lane, MessageId, ProfileUpdate, Release, Routed};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::catalog::Catalog;
+use crate::kafka::Shared;
+use crate::metrics::DecisionWatch;
+use crate::retry::until_done;
+use crate::rollout_config::InForce;
+use crate::sink::{Outcome, Sink};
+
+/// An update of more bytes than this may take long to decide about, and gets a thread of its own.
+const LARGE: usize = 4_096;
+
+pub struct Sync {
+    pub catalog: Arc<Catalog>,
+    pub rollout: InForce,
+    pub shared: Shared,
+}
+
+/// The events of an update, as they go out.
+struct Decided {
+    lane: Lane,
+    events: Vec<(MessageId, Vec<u8>)>,
+}
+
+impl Sync {
+    /// Decides about a batch of updates, and writes what comes of them in their order.
+    pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<()> {
+        let Shared { metrics, health, pipeline } = &self.shared;
+        let began = Instant::now();
+        let updates: Vec<Result<ProfileUpdate, String>> = batch
+            .iter()
+            .map(|outcome| serde_json::from_slice(&outcome.record.payload).map_err(|error| error.to_string()))
+            .collect();
+        metrics.time("parse", began);
+        let began = Instant::now();
+        let computations: Vec<&str> =
+            updates.iter().flatten().map(|update| update.computation().id()).collect();
+        let spaces: Vec<&str> = updates.iter().flatten().map(ProfileUpdate::space_id).collect();
+        let look_up = || async {
+            Ok((self.catalog.destinations(&computations).await?, self.catalog.tiers(&spaces).await?))
+        };
+        let (destinations, tiers) = until_done("looking up destinations", metrics, health, look_up).await;
+        metrics.time("catalog", began);
+        for (outcome, update) in batch.iter().zip(&updates) {
+            let decided = match update {
+                Ok(update) => match destinations.get(update.computation().id()).map(|connected| &**connected)
+                {
+                    Some(Ok(Some(destinations))) => {
+                        let tier = tiers.get(update.space_id()).cloned().flatten();
+                        let bytes = outcome.record.payload.len();
+                        Ok((update, self.decide(update, tier.as_deref(), destinations, bytes).await))
+                    }
+                    Some(Err(error)) => Err(error.clone()),
+                    Some(Ok(None)) | None => {
+                        Err(format!("there is no computation `{}`", excerpt(update.computation().id())))
+                    }
+                },
+                Err(error) => Err(error.clone()),
+            };
+            match decided {
+                Ok((update, decided)) => {
+                    let began = Instant::now();
+                    let topic = match decided.lane {
+                        Lane::Fast => &pipeline.outbound,
+                        Lane::Slow => &pipeline.outbound_slow,
+                    };
+                    for (message_id, event) in &decided.events {
+                        let message_id = message_id.to_string();
+                        let header = Header { key: "message_id", value: Some(&message_id) };
+                        let headers = OwnedHeaders::new().insert(header);
+                        let key = Some(update.profile_id().as_bytes());
+                        sink.send(outcome, topic, key, event, headers).await?;
+                    }
+                    metrics.time("hand_over", began);
+                    let result = match decided.events.is_empty() {
+                        true => "nothing_to_send",
+                        false => "sent",
+                    };
+                    metrics.updates.with_label_values(&["sync", result]).inc();
+                }
+                Err(error) => sink.dead_letter(outcome, &error).await?,
+            }
+            sink.all_sent(outcome);
+        }
+        Ok(())
+    }
+
+    async fn decide(
+        &self,
+        update: &ProfileUpdate,
+        tier: Option<&str>,
+        destinations: &Destinations,
+        bytes: usize,
+    ) -> Decided {
+        // The rollout as it is now: an emergency shutoff does not wait for the end of the batch.
+        let release = self.release().await;
+        match bytes > LARGE {
+            true => tokio::task::block_in_place(|| self.decided(&release, update, tier, destinations)),
+            false => self.decided(&release, update, tier, destinations),
+        }
+    }
+
+    fn decided(
+        &self,
+        release: &Release,
+        update: &ProfileUpdate,
+        tier: Option<&str>,
+        destinations: &Destinations,
+    ) -> Decided {
+        let metrics = &self.shared.metrics;
+        let began = Instant::now();
+        let routed = release.decide(update, tier, destinations, &mut DecisionWatch::new(metrics));
+        metrics.time("decide", began);
+        if let Some(comparison) = &routed.comparison {
+            report(update, comparison);
+        }
+        let amplification = Amplification::of(&routed.events);
+        let lane = amplification.lane(self.shared.pipeline.slow_above);
+        let labels = [routed.route.sends().as_str(), lane.as_str()];
+        metrics.events.with_label_values(&labels).inc_by(routed.events.len() as u64);
+        metrics.messages.inc_by(amplification.outbound_messages());
+        let began = Instant::now();
+        let events = serialise(&routed);
+        metrics.time("serialise", began);
+        Decided { lane, events }
+    }
+
+    /// The rollout in force. Waits for the first one.
+    async fn release(&self) -> Arc<Release> {
+        let mut rollout = self.rollout.clone();
+        match rollout.wait_for(Option::is_some).await.map(|release| release.clone()) {
+            Ok(Some(release)) => release,
+            // Who puts rollouts in force has ended without one: there is nothing to go by.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+fn serialise(routed: &Routed<'_>) -> Vec<(MessageId, Vec<u8>)> {
+    let event = |event: &idgroup::IdGroupEvent<'_>| {
+        let json = serde_json::to_vec(event).expect("strings and lists of them are always JSON");
+        (event.message_id(), json)
+    };
+    routed.events.iter().map(event).collect()
+}
+
+/// Says what a comparison found, in numbers: its samples hold external IDs.
+fn report<S>(update: &ProfileUpdate, comparison: &Comparison<S>) {
+    let update_id = update.id();
+    match comparison {
+        Comparison::Identical { .. } => (),
+        Comparison::Different(difference) => tracing::warn!(
+            update_id,
+            legacy = difference.legacy,
+            dedupe = difference.dedupe,
+            only_in_legacy = difference.only_in_legacy,
+            only_in_dedupe = difference.only_in_dedupe,
+            in_different_numbers = difference.in_different_numbers,
+            is_all = difference.extent == Extent::Whole,
+            "the flows differ"
+        ),
+        Comparison::Refused { most, .. } => tracing::info!(update_id, most, "too many messages to compare"),
+        Comparison::CutShort { .. } => tracing::warn!(update_id, "a comparison was cut short"),
+    }
+}
+
+/// The beginning of a name that may be of any length.
+fn excerpt(name: &str) -> String {
+    name.chars().take(64).collect()
+}
