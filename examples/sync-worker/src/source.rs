@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rdkafka::consumer::{CommitMode, Consumer, ConsumerGroupMetadata, StreamConsumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
@@ -91,6 +91,11 @@ impl Source {
                             () = stopped(&mut stop_waiting) => return,
                             record = self.record(&message) => if records.send(record).is_err() { return },
                         }
+                    }
+                    // The stage takes the end of records for what it is, and begins anew.
+                    Err(KafkaError::MessageConsumptionFatal(error)) => {
+                        tracing::error!(stage = self.stage.as_str(), %error, "the consumer has failed");
+                        return;
                     }
                     Err(error) => {
                         tracing::warn!(stage = self.stage.as_str(), %error, "reading");

@@ -114,6 +114,9 @@ impl Stage {
                 Some(outcome) = reports.refused.recv() => sink.dead_letter_refused(&outcome).await?,
                 count = records.recv_many(&mut read, self.shared.pipeline.batch.max(1)), if !is_draining => {
                     is_draining = count == 0;
+                    if is_draining && !*self.stop.borrow() {
+                        bail!("nothing is read any more");
+                    }
                     // A partition that was handed over is read by another worker.
                     let current = read.drain(..).filter(Record::is_current);
                     let batch: Vec<_> =

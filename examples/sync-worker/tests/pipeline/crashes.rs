@@ -1,0 +1,157 @@
+//! Nothing is lost, whatever ends.
+
+use std::collections::BTreeSet;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use crate::database::{Database, Server, shared};
+use crate::kafka::{Broker, Output, Outputs};
+use crate::load::{Computed, ROLLOUT_FOR_ALL, all_events, generate, load_destinations};
+use crate::process::{Worker, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A database for a load, the load, and what must come of it.
+fn prepare(database: &Database, updates: usize) -> (Vec<Computed>, Vec<Output>) {
+    let (identities, updates) = generate(updates);
+    database.store_destinations(&load_destinations());
+    database.store_identities(identities.iter());
+    database.execute(ROLLOUT_FOR_ALL);
+    let expected = all_events(&updates, &identities, &load_destinations());
+    (updates, expected)
+}
+
+/// Pushes the load over this time, while `meanwhile` runs.
+fn push(broker: &Broker, updates: &[Computed], over: Duration, meanwhile: impl FnOnce()) {
+    let input = broker.input();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for hundred in updates.chunks(updates.len().div_ceil(100)) {
+                for update in hundred {
+                    input.send("compute-output", &update.profile_id, Some(&update.payload));
+                }
+                sleep(over / 100);
+            }
+            input.flush();
+        });
+        meanwhile();
+    });
+}
+
+/// All events have come, and nothing else; returns how many came again.
+#[track_caller]
+fn assert_nothing_lost(outputs: &mut Outputs, expected: &[Output]) -> usize {
+    let wanted: BTreeSet<&str> = expected.iter().filter_map(Output::message_id).collect();
+    outputs.read_until("all events", PATIENCE, |all| {
+        all.len() >= wanted.len()
+            && all.iter().filter_map(Output::message_id).collect::<BTreeSet<_>>().len() >= wanted.len()
+    });
+    outputs.read_rest(Duration::from_secs(2));
+    let found: BTreeSet<&Output> = outputs.all.iter().collect();
+    assert_eq!(found, expected.iter().collect());
+    outputs.repeats()
+}
+
+#[test]
+fn kill_nine_in_a_loop_loses_nothing() {
+    let database = shared("kill_nine");
+    let (updates, expected) = prepare(&database, 20_000);
+    let broker = Broker::start(8);
+    let mut outputs = broker.outputs();
+    let mut kills = 0;
+    push(&broker, &updates, Duration::from_secs(25), || {
+        for round in 0..8 {
+            let worker = Worker::start(&broker, &database, &[]);
+            // Each time at another moment: from before the first update to far into the load.
+            wait_until("updates", PATIENCE, || round == 0 || worker.metric("idgroup_updates_total") > 0.0);
+            sleep(Duration::from_millis(150 * round));
+            worker.kill();
+            kills += 1;
+        }
+    });
+    let _worker = Worker::start(&broker, &database, &[]);
+    let repeats = assert_nothing_lost(&mut outputs, &expected);
+    println!("{kills} kills, {} events, {repeats} again", expected.len());
+}
+
+#[test]
+fn a_worker_joins_and_one_is_killed() {
+    let database = shared("three_workers");
+    let (updates, expected) = prepare(&database, 20_000);
+    let broker = Broker::start(8);
+    let mut outputs = broker.outputs();
+    let first = Worker::start(&broker, &database, &[]);
+    let second = Worker::start(&broker, &database, &[]);
+    let mut third = None;
+    push(&broker, &updates, Duration::from_secs(20), || {
+        sleep(Duration::from_secs(5));
+        third = Some(Worker::start(&broker, &database, &[]));
+        sleep(Duration::from_secs(7));
+        second.kill();
+    });
+    let repeats = assert_nothing_lost(&mut outputs, &expected);
+    let shares = [&first, third.as_ref().unwrap()].map(|worker| worker.metric("idgroup_updates_total"));
+    println!(
+        "{} events, {repeats} again; updates by worker, one of three killed: {shares:?}",
+        expected.len()
+    );
+    assert!(shares.iter().all(|share| *share > 0.0), "{shares:?}");
+    assert!(first.terminate().success());
+}
+
+#[test]
+fn the_database_crashes_and_comes_back() {
+    let server = Server::start();
+    let database = server.database("crashing");
+    let (updates, expected) = prepare(&database, 10_000);
+    let broker = Broker::start(8);
+    let mut outputs = broker.outputs();
+    let worker = Worker::start(&broker, &database, &[]);
+    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    push(&broker, &updates, Duration::from_secs(12), || {
+        for _ in 0..2 {
+            sleep(Duration::from_secs(2));
+            server.crash();
+            wait_until("not ready", PATIENCE, || worker.page("/readyz").0 == 503);
+            let (_, waiting) = worker.page("/readyz");
+            assert!(waiting.contains("database"), "{waiting}");
+            assert_eq!(worker.page("/healthz").0, 200);
+            sleep(Duration::from_secs(2));
+            server.go_on();
+        }
+    });
+    let repeats = assert_nothing_lost(&mut outputs, &expected);
+    assert_eq!(repeats, 0);
+    assert!(worker.metric("idgroup_retries_total") > 0.0);
+    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+}
+
+#[test]
+fn a_stopped_worker_leaves_what_it_cannot_finish() {
+    let server = Server::start();
+    let database = server.database("stopped");
+    let (updates, expected) = prepare(&database, 1_000);
+    let broker = Broker::start(2);
+    let mut outputs = broker.outputs();
+    let worker = Worker::start(&broker, &database, &["--drain-seconds", "2"]);
+    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    server.crash();
+    push(&broker, &updates, Duration::from_secs(1), || ());
+    assert!(!worker.terminate().success(), "it says that it has not drained");
+    server.go_on();
+    let _worker = Worker::start(&broker, &database, &[]);
+    assert_nothing_lost(&mut outputs, &expected);
+}
+
+#[test]
+fn transactions_carry_each_event_once() {
+    let database = shared("transactions");
+    let (updates, expected) = prepare(&database, 5_000);
+    let broker = Broker::start(4);
+    let mut outputs = broker.outputs();
+    let worker = Worker::start(&broker, &database, &["--transactional"]);
+    push(&broker, &updates, Duration::from_secs(3), || ());
+    let repeats = assert_nothing_lost(&mut outputs, &expected);
+    assert_eq!(repeats, 0);
+    assert!(worker.terminate().success());
+}

@@ -1,0 +1,196 @@
+//! A PostgreSQL of the tests' own, on loopback.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use idgroup::{Destinations, ExternalId, Timestamp};
+use tokio_postgres::NoTls;
+
+/// A server of its own. Ends with the value.
+pub struct Server {
+    directory: PathBuf,
+    port: u16,
+}
+
+/// A database with the worker's tables.
+pub struct Database {
+    pub url: String,
+    /// Kept running.
+    #[allow(dead_code, reason = "it is there to be dropped")]
+    server: Option<Arc<Server>>,
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Server {
+    pub fn start() -> Self {
+        static SERVERS: AtomicUsize = AtomicUsize::new(0);
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("sync-worker-{}-{number}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&directory));
+        }
+        let server = Self { directory, port: free_port() };
+        let data = server.data();
+        run(&mut server
+            .tool("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]));
+        server.go_on();
+        server
+    }
+
+    /// Starts it again where it stopped.
+    pub fn go_on(&self) {
+        let options = format!("-h 127.0.0.1 -p {} -k {} -c fsync=off", self.port, self.directory.display());
+        let log = self.directory.join("log");
+        run(&mut self.tool(
+            "pg_ctl",
+            &["-D", &self.data(), "-o", &options, "-l", &log.to_string_lossy(), "-w", "start"],
+        ));
+    }
+
+    /// As if the machine had lost its power.
+    pub fn crash(&self) {
+        run(&mut self.tool("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]));
+    }
+
+    pub fn database(&self, name: &str) -> Database {
+        let root =
+            Database { url: format!("postgres://postgres@127.0.0.1:{}/postgres", self.port), server: None };
+        root.execute(&format!("create database {name}"));
+        let url = format!("postgres://postgres@127.0.0.1:{}/{name}", self.port);
+        run(Command::new(env!("CARGO_BIN_EXE_sync-worker")).args([
+            "--log",
+            "warn",
+            "migrate",
+            "--database-url",
+            &url,
+        ]));
+        Database { url, server: None }
+    }
+
+    fn data(&self) -> String {
+        self.directory.join("data").to_string_lossy().into_owned()
+    }
+
+    /// One of PostgreSQL's programs, which refuse to run as root.
+    fn tool(&self, name: &str, arguments: &[&str]) -> Command {
+        let program = program(name);
+        let mut command = match is_root() {
+            true => {
+                let mut command = Command::new("runuser");
+                command.args(["-u", "postgres", "--"]).arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        command.args(arguments).current_dir(&self.directory);
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.tool("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]).output();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A database of a server that tests share while any of them has one.
+pub fn shared(name: &str) -> Database {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap();
+    let server = shared.upgrade().unwrap_or_else(|| Arc::new(Server::start()));
+    *shared = Arc::downgrade(&server);
+    Database { server: Some(server.clone()), ..server.database(name) }
+}
+
+impl Database {
+    pub fn execute(&self, sql: &str) {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            client.batch_execute(sql).await.unwrap();
+            drop(client);
+            connection.await.unwrap().unwrap();
+        });
+    }
+
+    pub fn store_destinations(&self, destinations: &BTreeMap<String, Destinations>) {
+        let json = serde_json::to_string(destinations).unwrap();
+        self.execute(&format!(
+            "insert into computations (id) select key from jsonb_each({json}::jsonb);
+             insert into destinations (computation_id, id, name, dedupes_on)
+             select key, d ->> 'id', d ->> 'name', (
+                 select array_agg(t) from jsonb_array_elements_text(nullif(d -> 'dedupes_on', 'null')) t)
+             from jsonb_each({json}::jsonb), jsonb_array_elements(value) d",
+            json = quoted(&json)
+        ));
+    }
+
+    pub fn store_identities<'a>(
+        &self,
+        identities: impl Iterator<Item = (&'a (String, String), &'a Vec<ExternalId>)>,
+    ) {
+        let mut rows = Vec::new();
+        for ((space, profile), ids) in identities {
+            for id in ids {
+                let time = |time: Option<Timestamp>| {
+                    time.map_or("null".to_owned(), |time| quoted(&time.to_string()))
+                };
+                // What was not given is not to be stored.
+                let json = serde_json::to_value(id).unwrap();
+                let attached_at =
+                    json.get("attached_at").map_or("null".to_owned(), |time| quoted(time.as_str().unwrap()));
+                rows.push(format!(
+                    "({},{},{},{},{},{},{},{attached_at})",
+                    quoted(space),
+                    quoted(profile),
+                    quoted(id.collection().as_str()),
+                    quoted(id.id_type()),
+                    quoted(id.id()),
+                    quoted(id.encoding()),
+                    time(id.created_at()),
+                ));
+            }
+        }
+        for rows in rows.chunks(5_000) {
+            let columns = "space_id, profile_id, collection, type, id, encoding, created_at, attached_at";
+            self.execute(&format!("insert into external_ids ({columns}) values {}", rows.join(",")));
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0)
+}
+
+fn program(name: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).collect();
+    found.sort();
+    found.pop().unwrap_or_else(|| Path::new(name).to_owned())
+}
+
+#[track_caller]
+fn run(command: &mut Command) {
+    // Not `output()`: a server that stays would keep the pipes open.
+    let status = command.stdout(Stdio::null()).status();
+    assert!(status.as_ref().is_ok_and(|status| status.success()), "{command:?}: {status:?}");
+}

@@ -1,0 +1,112 @@
+//! Figures, for whoever asks: `./test.sh figures`.
+
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::database::shared;
+use crate::kafka::Broker;
+use crate::load::{ROLLOUT_FOR_ALL, generate, load_destinations};
+use crate::process::{Worker, wait_until};
+
+const UPDATES: usize = 100_000;
+
+/// One worker on one core, with the cluster's mock, the database and this process on the others.
+#[test]
+#[ignore = "figures are for a quiet machine"]
+fn one_worker_on_one_core() {
+    for (stages, compare, transactional) in [
+        ("sync", false, false),
+        ("sync", true, false),
+        ("identify", false, false),
+        ("identify,sync", false, false),
+        ("identify,sync", false, true),
+    ] {
+        measure(stages, compare, transactional);
+    }
+}
+
+fn measure(stages: &str, compare: bool, transactional: bool) {
+    let name = format!("figures_{}_{compare}_{transactional}", stages.replace(',', "_"));
+    let database = shared(&name);
+    let (identities, updates) = generate(UPDATES);
+    database.store_destinations(&load_destinations());
+    database.store_identities(identities.iter());
+    database.execute(ROLLOUT_FOR_ALL);
+    database.execute(&format!("update rollout set compare = {compare}"));
+    let broker = Broker::start(16);
+    let input = broker.input();
+    for update in &updates {
+        if stages == "sync" {
+            let mut json: serde_json::Value = serde_json::from_slice(&update.payload).unwrap();
+            let ids = &identities[&("spa_load".to_owned(), update.profile_id.clone())];
+            json["external_ids"] = serde_json::to_value(ids).unwrap();
+            input.send("identified-output", &update.profile_id, Some(json.to_string().as_bytes()));
+        } else {
+            input.send("compute-output", &update.profile_id, Some(&update.payload));
+        }
+    }
+    input.flush();
+    // The last processor is the worker's.
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let mut command = Command::new("taskset");
+    command.args(["-c", &(processors - 1).to_string(), env!("CARGO_BIN_EXE_sync-worker")]);
+    let mut arguments = vec!["--stages", stages];
+    if transactional {
+        arguments.push("--transactional");
+    }
+    let worker = Worker::start_by(command, &broker, &database, &arguments);
+    wait_until("ready", Duration::from_secs(30), || worker.page("/readyz").0 == 200);
+    let at_rest = worker.memory("VmRSS");
+    let last = if stages.ends_with("sync") { "sync" } else { "identify" };
+    let done = format!("idgroup_stage_seconds_count{{stage=\"{last}\"}}");
+    wait_until("the first update", Duration::from_secs(30), || worker.metric(&done) > 0.0);
+    let (began, first) = (Instant::now(), worker.metric(&done));
+    let processor = worker.processor_seconds();
+    wait_until("all updates", Duration::from_secs(120), || {
+        sleep(Duration::from_millis(100));
+        worker.metric(&done) >= UPDATES as f64
+    });
+    let (took, updates) = (began.elapsed().as_secs_f64(), UPDATES as f64 - first);
+    let processor = worker.processor_seconds() - processor;
+    println!("\n## stages {stages}, compare {compare}, transactional {transactional}");
+    println!(
+        "{:.0} updates/s; {:.1} µs of processor time per update; memory {} MiB at rest, {} MiB at most",
+        updates / took,
+        processor / updates * 1e6,
+        at_rest / 1024,
+        worker.memory("VmHWM") / 1024
+    );
+    for name in ["idgroup_step_seconds", "idgroup_stage_seconds"] {
+        percentiles(&worker.page("/metrics").1, name);
+    }
+}
+
+/// Upper bounds of percentiles, from the buckets of a histogram.
+fn percentiles(metrics: &str, name: &str) {
+    let mut series: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for line in metrics.lines().filter(|line| line.starts_with(&format!("{name}_bucket"))) {
+        let (labels, count) = line.rsplit_once(' ').unwrap();
+        let (start, bound) = labels.split_once("le=\"").unwrap();
+        let (bound, rest) = bound.split_once('"').unwrap();
+        let labels = format!("{start}{rest}");
+        if series.last().is_none_or(|(last, _)| *last != labels) {
+            series.push((labels, Vec::new()));
+        }
+        let bound = bound.parse().unwrap_or(f64::INFINITY);
+        series.last_mut().unwrap().1.push((bound, count.parse().unwrap()));
+    }
+    for (labels, buckets) in series {
+        let total = buckets.last().unwrap().1;
+        let percentile = |share: f64| {
+            let bound = buckets.iter().find(|(_, count)| *count >= total * share).unwrap().0;
+            format!("{:.1} µs", bound * 1e6)
+        };
+        println!(
+            "{labels} {total} times: p50 ≤ {}, p99 ≤ {}, p99.9 ≤ {}",
+            percentile(0.5),
+            percentile(0.99),
+            percentile(0.999)
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! What goes into topics, and what came out.
+
+use std::collections::BTreeMap;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Headers, Message};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+
+/// A mock of a cluster, as a process of its own.
+pub struct Broker {
+    pub child: Child,
+    pub servers: String,
+    pub partitions: i32,
+}
+
+/// What came out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Output {
+    pub topic: String,
+    pub key: Option<String>,
+    pub headers: BTreeMap<String, String>,
+    pub payload: Vec<u8>,
+}
+
+pub struct Input {
+    producer: ThreadedProducer<DefaultProducerContext>,
+}
+
+/// Reads the outputs as they come.
+pub struct Outputs {
+    consumer: BaseConsumer,
+    pub all: Vec<Output>,
+}
+
+impl Broker {
+    pub fn input(&self) -> Input {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers)
+            .set("compression.type", "lz4")
+            .set("linger.ms", "5")
+            .create()
+            .unwrap();
+        Input { producer }
+    }
+
+    pub fn outputs(&self) -> Outputs {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers)
+            .set("group.id", "outputs")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "20")
+            .create()
+            .unwrap();
+        let mut partitions = TopicPartitionList::new();
+        for topic in ["outbound", "outbound-slow", "dead-letter"] {
+            for partition in 0..self.partitions {
+                partitions.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            }
+        }
+        consumer.assign(&partitions).unwrap();
+        Outputs { consumer, all: Vec::new() }
+    }
+}
+
+impl Input {
+    pub fn send(&self, topic: &str, key: &str, payload: Option<&[u8]>) {
+        loop {
+            let mut record = BaseRecord::<str, [u8]>::to(topic).key(key);
+            record.payload = payload;
+            match self.producer.send(record) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err((error, _)) => panic!("{error}"),
+            }
+        }
+    }
+
+    pub fn flush(&self) {
+        self.producer.flush(Duration::from_secs(30)).unwrap();
+    }
+}
+
+impl Outputs {
+    /// Reads until that holds, and fails if it doesn't in time.
+    #[track_caller]
+    pub fn read_until(&mut self, what: &str, patience: Duration, holds: impl Fn(&[Output]) -> bool) {
+        let began = Instant::now();
+        let mut checked = usize::MAX;
+        loop {
+            let more = self.read_one(Duration::from_millis(50));
+            if (!more || self.all.len().is_multiple_of(1_000)) && checked != self.all.len() {
+                checked = self.all.len();
+                if holds(&self.all) {
+                    return;
+                }
+            }
+            assert!(
+                began.elapsed() < patience,
+                "not within {patience:?}: {what}; {} outputs",
+                self.all.len()
+            );
+        }
+    }
+
+    /// Reads what there is, until nothing has come for this long.
+    pub fn read_rest(&mut self, silence: Duration) {
+        while self.read_one(silence) {}
+    }
+
+    fn read_one(&mut self, patience: Duration) -> bool {
+        let Some(message) = self.consumer.poll(patience) else { return false };
+        let message = message.unwrap();
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        self.all.push(Output {
+            topic: message.topic().to_owned(),
+            key: message.key().map(text),
+            headers: headers.map(|header| (header.key.to_owned(), text(header.value.unwrap()))).collect(),
+            payload: message.payload().unwrap_or_default().to_vec(),
+        });
+        true
+    }
+
+    /// How many messages came more than once. Fails if any came with two contents.
+    #[track_caller]
+    pub fn repeats(&self) -> usize {
+        let mut contents = BTreeMap::new();
+        let events = self.all.iter().filter(|output| output.message_id().is_some());
+        for output in events.clone() {
+            let before = contents.insert(output.message_id(), output);
+            assert!(before.is_none_or(|before| before == output), "two contents: {before:?} and {output:?}");
+        }
+        events.count() - contents.len()
+    }
+}
+
+impl Output {
+    pub fn message_id(&self) -> Option<&str> {
+        self.headers.get("message_id").map(String::as_str)
+    }
+}

@@ -1,0 +1,122 @@
+//! The worker's processes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::database::{Database, free_port};
+use crate::kafka::Broker;
+
+/// A worker. Killed with the value.
+pub struct Worker {
+    child: Child,
+    port: u16,
+}
+
+impl Broker {
+    pub fn start(partitions: i32) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sync-worker"))
+            .args(["--log", "error", "broker", "--partitions", &partitions.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut servers = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut servers).unwrap();
+        Self { child, servers: servers.trim().to_owned(), partitions }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Worker {
+    pub fn start(broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), broker, database, arguments)
+    }
+
+    pub fn start_by(mut command: Command, broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let log = std::env::var("SYNC_WORKER_LOG").unwrap_or_else(|_| "off".to_owned());
+        let child = command
+            .args(["--log", &log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            // A killed member is missed after this long.
+            .args(["--kafka", "session.timeout.ms=2000", "--kafka", "heartbeat.interval.ms=300"])
+            .args(arguments)
+            .spawn()
+            .unwrap();
+        Self { child, port }
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and what the worker makes of it.
+    pub fn terminate(mut self) -> ExitStatus {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// The status and the body of a page.
+    pub fn page(&self, path: &str) -> (u16, String) {
+        let mut answer = String::new();
+        let read = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+            stream.read_to_string(&mut answer)
+        });
+        if read.is_err() {
+            return (0, String::new());
+        }
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// The sum of all samples whose name, with its labels, begins so.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.page("/metrics");
+        let values = text.lines().filter(|line| line.starts_with(name));
+        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Memory in KiB: `VmRSS` for now, `VmHWM` for the most ever.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Seconds of processor time spent so far.
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / 100.0
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < patience, "not within {patience:?}: {what}");
+        sleep(Duration::from_millis(20));
+    }
+    began.elapsed()
+}
