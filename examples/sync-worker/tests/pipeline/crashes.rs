@@ -60,11 +60,11 @@ fn kill_nine_in_a_loop_loses_nothing() {
     let mut outputs = broker.outputs();
     let mut kills = 0;
     push(&broker, &updates, Duration::from_secs(25), || {
-        for round in 0..8 {
+        for round in 0..6 {
             let worker = Worker::start(&broker, &database, &[]);
             // Each time at another moment: from before the first update to far into the load.
             wait_until("updates", PATIENCE, || round == 0 || worker.metric("idgroup_updates_total") > 0.0);
-            sleep(Duration::from_millis(150 * round));
+            sleep(Duration::from_millis(200 * round));
             worker.kill();
             kills += 1;
         }

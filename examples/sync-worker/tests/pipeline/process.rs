@@ -47,8 +47,9 @@ impl Worker {
         let child = command
             .args(["--log", &log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            // A killed member is missed after this long.
-            .args(["--kafka", "session.timeout.ms=2000", "--kafka", "heartbeat.interval.ms=300"])
+            // A killed member is missed after this long. The mock takes three seconds to begin a
+            // group, and a shorter timeout would end its members while they wait.
+            .args(["--kafka", "session.timeout.ms=6000", "--kafka", "heartbeat.interval.ms=500"])
             .args(arguments)
             .spawn()
             .unwrap();
