@@ -59,11 +59,16 @@ fn kill_nine_in_a_loop_loses_nothing() {
     let broker = Broker::start(8);
     let mut outputs = broker.outputs();
     let mut kills = 0;
-    push(&broker, &updates, Duration::from_secs(25), || {
+    push(&broker, &updates, Duration::from_secs(40), || {
         for round in 0..6 {
             let worker = Worker::start(&broker, &database, &[]);
             // Each time at another moment: from before the first update to far into the load.
-            wait_until("updates", PATIENCE, || round == 0 || worker.metric("idgroup_updates_total") > 0.0);
+            for _ in 0..400 {
+                if round == 0 || worker.metric("idgroup_updates_total") > 0.0 {
+                    break;
+                }
+                sleep(Duration::from_millis(20));
+            }
             sleep(Duration::from_millis(200 * round));
             worker.kill();
             kills += 1;
@@ -137,6 +142,8 @@ fn a_stopped_worker_leaves_what_it_cannot_finish() {
     wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
     server.crash();
     push(&broker, &updates, Duration::from_secs(1), || ());
+    let tried = "idgroup_retries_total{of=\"looking up external IDs\"}";
+    wait_until("updates that wait for the database", PATIENCE, || worker.metric(tried) > 0.0);
     assert!(!worker.terminate().success(), "it says that it has not drained");
     server.go_on();
     let _worker = Worker::start(&broker, &database, &[]);
