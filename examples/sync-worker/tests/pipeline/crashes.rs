@@ -132,6 +132,34 @@ fn the_database_crashes_and_comes_back() {
 }
 
 #[test]
+fn memory_is_flat_while_the_database_and_the_broker_stand_still() {
+    let server = Server::start();
+    let database = server.database("standstill");
+    let (updates, expected) = prepare(&database, 30_000);
+    let broker = Broker::start(8);
+    let mut outputs = broker.outputs();
+    let worker = Worker::start(&broker, &database, &["--in-flight-mib", "4"]);
+    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    let at_rest = worker.memory("VmRSS");
+    server.crash();
+    push(&broker, &updates, Duration::from_secs(1), || ());
+    let tried = "idgroup_retries_total{of=\"looking up external IDs\"}";
+    wait_until("updates that wait for the database", PATIENCE, || worker.metric(tried) > 0.0);
+    // Long enough for the partitions to be paused, and to be assigned no more if nobody polled.
+    sleep(Duration::from_secs(13));
+    assert!(worker.metric("idgroup_in_flight{stage=\"identify\"}") < 5_000.0);
+    server.go_on();
+    wait_until("some events", PATIENCE, || worker.metric("idgroup_events_total") > 1_000.0);
+    broker.signal("STOP");
+    sleep(Duration::from_secs(3));
+    broker.signal("CONT");
+    assert_nothing_lost(&mut outputs, &expected);
+    let most = worker.memory("VmHWM");
+    println!("{at_rest} KiB at rest, {most} KiB at most");
+    assert!(most < at_rest + 64 * 1024, "{at_rest} KiB at rest, {most} KiB at most");
+}
+
+#[test]
 fn a_stopped_worker_leaves_what_it_cannot_finish() {
     let server = Server::start();
     let database = server.database("stopped");

@@ -27,6 +27,11 @@ impl Broker {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut servers).unwrap();
         Self { child, servers: servers.trim().to_owned(), partitions }
     }
+
+    /// `STOP` makes it stand still, and `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+    }
 }
 
 impl Drop for Broker {
