@@ -132,6 +132,22 @@ fn the_database_crashes_and_comes_back() {
 }
 
 #[test]
+fn a_terminated_worker_leaves_nothing_to_repeat() {
+    let database = shared("terminated");
+    let (updates, expected) = prepare(&database, 10_000);
+    let broker = Broker::start(4);
+    let mut outputs = broker.outputs();
+    push(&broker, &updates, Duration::from_secs(12), || {
+        let worker = Worker::start(&broker, &database, &[]);
+        wait_until("updates", PATIENCE, || worker.metric("idgroup_updates_total") > 0.0);
+        sleep(Duration::from_secs(1));
+        assert!(worker.terminate().success());
+    });
+    let _worker = Worker::start(&broker, &database, &[]);
+    assert_eq!(assert_nothing_lost(&mut outputs, &expected), 0);
+}
+
+#[test]
 fn memory_is_flat_while_the_database_and_the_broker_stand_still() {
     let server = Server::start();
     let database = server.database("standstill");

@@ -1,6 +1,10 @@
 //! What comes out is what the library decides.
 
+use std::fs::File;
+use std::process::Command;
 use std::time::Duration;
+
+use idgroup::ExternalId;
 
 use crate::database::shared;
 use crate::kafka::{Broker, Output};
@@ -48,7 +52,12 @@ fn both_stages_write_what_the_library_decides() {
     let dead = expected.iter().filter(|events| events.is_err()).count();
     let sent: Vec<Output> = expected.into_iter().flatten().flatten().collect();
     let total = sent.len() + dead;
-    let worker = Worker::start(&broker, &database, &[]);
+    let log = std::env::temp_dir().join(format!("sync-worker-log-{}", std::process::id()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sync-worker"));
+    command.stderr(File::create(&log).unwrap());
+    let everything = "sync_worker=trace,tokio_postgres=debug,librdkafka=debug,info";
+    let worker =
+        Worker::start_logging(command, everything, &broker, &database, &["--kafka", "debug=cgrp,msg"]);
     let mut outputs = broker.outputs();
     outputs.read_until("all outputs", PATIENCE, |all| all.len() >= total);
     assert_same(&outputs.all, sent);
@@ -56,7 +65,14 @@ fn both_stages_write_what_the_library_decides() {
     assert_eq!(worker.metric("idgroup_updates_total{result=\"dead_letter\""), dead as f64);
     assert_eq!(worker.page("/healthz").0, 200);
     wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    let (_, metrics) = worker.page("/metrics");
     assert!(worker.terminate().success());
+    let log_lines = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    assert!(log_lines.contains("dead letter"), "{log_lines}");
+    for id in identities.values().flatten().map(ExternalId::id).filter(|id| id.len() > 5) {
+        assert!(!log_lines.contains(id) && !metrics.contains(id), "{id} is in a log line or in metrics");
+    }
 
     // All that was done had been committed.
     let worker = Worker::start(&broker, &database, &[]);
@@ -115,7 +131,7 @@ fn poison_does_not_hold_up_what_follows() {
     database.store_destinations(&load_destinations());
     let (mut identities, updates) = generate(20);
     // Enough IDs to make an update that no topic takes.
-    let huge = (0..9_000).map(|n| idgroup::ExternalId::new("user_id", format!("{n:0100}")).unwrap());
+    let huge = (0..9_000).map(|n| ExternalId::new("user_id", format!("{n:0100}")).unwrap());
     identities.insert(("spa_load".to_owned(), "use_huge".to_owned()), huge.collect());
     database.store_identities(identities.iter());
     database.execute(ROLLOUT_FOR_ALL);

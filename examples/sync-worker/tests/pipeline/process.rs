@@ -46,11 +46,21 @@ impl Worker {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), broker, database, arguments)
     }
 
-    pub fn start_by(mut command: Command, broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
-        let port = free_port();
+    pub fn start_by(command: Command, broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
         let log = std::env::var("SYNC_WORKER_LOG").unwrap_or_else(|_| "off".to_owned());
+        Self::start_logging(command, &log, broker, database, arguments)
+    }
+
+    pub fn start_logging(
+        mut command: Command,
+        log: &str,
+        broker: &Broker,
+        database: &Database,
+        arguments: &[&str],
+    ) -> Self {
+        let port = free_port();
         let child = command
-            .args(["--log", &log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
+            .args(["--log", log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             // A killed member is missed after this long. The mock takes three seconds to begin a
             // group, and a shorter timeout would end its members while they wait.
