@@ -10,7 +10,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 
 use crate::failure::Failure;
-use crate::unusable::Syntax;
+use crate::unusable::OfText;
 
 #[derive(Default)]
 pub struct Connections {
@@ -29,7 +29,7 @@ impl Connections {
                 Some(id) => format!("the destinations of computation `{}`", id.escape_debug()),
                 None => "the destinations".into(),
             };
-            Failure::new(format!("can't use {unusable} in `{}`: {}", path.display(), Syntax(&error)))
+            Failure::new(format!("can't use {unusable} in `{}`: {}", path.display(), OfText(&error)))
         })
     }
 

@@ -1,9 +1,10 @@
 //! What the command line asks for.
 
+use std::ffi::OsStr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use lexopt::prelude::{Long, Short, Value, ValueExt};
+use lexopt::prelude::{Long, Short, Value};
 
 use crate::failure::Failure;
 use crate::inputs::{STANDARD_INPUT, is_standard_input};
@@ -88,7 +89,7 @@ impl Request {
                 }
                 Long("rejects") => set_once("--rejects", &mut rejects, arguments.value()?.into())?,
                 Long("max-line-bytes") => {
-                    set_once("--max-line-bytes", &mut max_line_bytes, arguments.value()?.parse()?)?;
+                    set_once("--max-line-bytes", &mut max_line_bytes, line_bytes(&arguments.value()?)?)?;
                 }
                 Value(path) => inputs.push(PathBuf::from(path)),
                 other => return Err(other.unexpected().into()),
@@ -117,6 +118,13 @@ fn set_once<T>(name: &str, option: &mut Option<T>, value: T) -> Result<(), Failu
         None => Ok(()),
         Some(_) => Err(Failure::new(format!("{name} is given twice, see --help"))),
     }
+}
+
+fn line_bytes(value: &OsStr) -> Result<NonZeroU64, Failure> {
+    let value = value.to_string_lossy();
+    value.parse().map_err(|_| {
+        Failure::new(format!("--max-line-bytes is `{value}`, expected a whole number of at least 1"))
+    })
 }
 
 impl Options {

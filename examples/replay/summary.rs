@@ -47,9 +47,9 @@ impl Summary {
         format!(
             "{} updates, {}, in {elapsed:.1?}: {} updates/s, {}/s",
             grouped(self.updates.into()),
-            megabytes(self.bytes.into()),
+            size(self.bytes.into()),
             grouped(per_second(self.updates)),
-            megabytes(per_second(self.bytes)),
+            size(per_second(self.bytes)),
         )
     }
 
@@ -129,8 +129,9 @@ fn grouped(number: u128) -> String {
     grouped
 }
 
-/// Millions of bytes, with one digit after the point.
-fn megabytes(bytes: u128) -> String {
-    let tenths = bytes / 100_000;
-    format!("{}.{} MB", grouped(tenths / 10), tenths % 10)
+/// In megabytes, or kilobytes if there is not one of them, with one digit after the point.
+fn size(bytes: u128) -> String {
+    let (unit, name) = if bytes < 1_000_000 { (1_000, "kB") } else { (1_000_000, "MB") };
+    let tenths = bytes * 10 / unit;
+    format!("{}.{} {name}", grouped(tenths / 10), tenths % 10)
 }

@@ -47,14 +47,16 @@ impl fmt::Display for OfLine<'_> {
 }
 
 /// An error in a JSON text of many lines.
-pub struct Syntax<'e>(pub &'e serde_json::Error);
+pub struct OfText<'e>(pub &'e serde_json::Error);
 
-impl fmt::Display for Syntax<'_> {
+impl fmt::Display for OfText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_message(f, self.0)?;
-        match self.0.line() {
-            0 => Ok(()),
-            line => write!(f, ", at line {line} column {}", self.0.column()),
+        match (self.0.line(), self.0.classify()) {
+            (0, _) => Ok(()),
+            // Noticed only after what is wrong was read to its end.
+            (line, Category::Data) => write!(f, ", near line {line}"),
+            (line, _) => write!(f, " at line {line} column {}", self.0.column()),
         }
     }
 }
