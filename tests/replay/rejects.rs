@@ -107,6 +107,12 @@ fn lines_may_be_as_long_as_allowed() {
         let run = replay(&["--destinations", &destinations, "--max-line-bytes", &one_less], input);
         assert_eq!((run.stdout.as_str(), run.status), ("", Some(2)), "{end:?}");
     }
+    // Nor is the end of such a line taken for another line.
+    for end in ["\n", "\r\n"] {
+        let input = update.clone() + end + "bad";
+        let run = replay(&["--destinations", &destinations, "--max-line-bytes", &exactly], input);
+        assert!(run.stderr.starts_with("{\"line\":2,"), "{end:?}: {}", run.stderr);
+    }
 }
 
 #[test]
