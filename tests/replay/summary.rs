@@ -1,7 +1,5 @@
 //! What is said on standard error at the end.
 
-use std::fmt::Write;
-
 use crate::program::{Folder, of_email, replay, update};
 
 #[test]
@@ -46,19 +44,19 @@ rejected lines                1
 #[test]
 fn counts_of_messages_stop_at_the_largest_number() {
     let folder = Folder::new("counts_of_messages_stop_at_the_largest_number");
-    let mut ids = String::new();
-    for id_type in 0..70 {
-        for id in 0..2 {
-            let comma = if ids.is_empty() { "" } else { "," };
-            write!(ids, r#"{comma}{{"type":"type_{id_type}","id":"{id}"}}"#).unwrap();
-        }
-    }
-    // As one product, and as a sum of products.
-    let input = format!("{}\n{}\n", update("upd_1", "in", &ids), update("upd_2", "in", &ids));
-    let run = replay(&["--destinations", &folder.destinations()], input);
-    let messages = run.stderr.lines().find(|line| line.starts_with("outbound messages ")).unwrap();
-    assert!(messages.ends_with(" 18,446,744,073,709,551,615"), "{messages}");
-    assert_eq!(run.status, Some(0));
+    // Two IDs of each type: two to the power of the number of types.
+    let messages = |types: usize, updates: usize| {
+        let ids: Vec<String> =
+            (0..types * 2).map(|id| format!(r#"{{"type":"type_{}","id":"{id}"}}"#, id / 2)).collect();
+        let input = format!("{}\n", update("upd_1", "in", &ids.join(","))).repeat(updates);
+        let run = replay(&["--destinations", &folder.destinations()], input);
+        assert_eq!(run.status, Some(0));
+        let line = run.stderr.lines().find(|line| line.starts_with("outbound messages ")).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(messages(63, 1), "9,223,372,036,854,775,808");
+    assert_eq!(messages(64, 1), "18,446,744,073,709,551,615", "a product");
+    assert_eq!(messages(63, 2), "18,446,744,073,709,551,615", "a sum");
 }
 
 #[test]
@@ -73,7 +71,19 @@ fn numbers_are_grouped_and_sizes_have_units() {
     );
     assert!(run.stderr.starts_with("1,000 updates, 1.2 MB, in "), "{}", run.stderr);
     assert!(run.stderr.contains("events                     1,000\n"), "{}", run.stderr);
+    let run = replay(&["--destinations", &folder.destinations()], (update + "\n").repeat(100));
+    assert!(run.stderr.starts_with("100 updates, "), "{}", run.stderr);
     assert!(!run.stderr.contains(['\r', '\x1b']), "no progress where no terminal is");
+}
+
+#[test]
+fn every_byte_of_every_file_is_counted() {
+    let folder = Folder::new("every_byte_of_every_file_is_counted");
+    let cut = folder.write("cut.ndjson", "x".repeat(1_200_000));
+    let blank = folder.write("blank.ndjson", " \n".repeat(250_000));
+    let arguments = ["--destinations", &folder.destinations(), "--max-line-bytes", "1000", &cut, &blank];
+    let run = replay(&arguments, "");
+    assert!(run.stderr.contains("\n0 updates, 1.7 MB, in "), "{}", run.stderr);
 }
 
 #[test]
