@@ -1,8 +1,12 @@
 //! Lines that can't be used: set aside one by one, while the rest goes on.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use crate::program::{Folder, of_email, replay, update, update_ids};
+use crate::program::{Folder, of_email, replay, start, update, update_ids};
 
 /// Replays `bad` between two good lines, and returns what was set aside.
 #[track_caller]
@@ -167,6 +171,25 @@ fn without_a_file_rejects_go_to_standard_error() {
         "{\"line\":2,\"error\":\"can't be read as JSON: expected value at column 1\",\"input\":\"bad\"}\n";
     assert!(run.stderr.starts_with(reject), "{}", run.stderr);
     assert_eq!((run.stdout.as_str(), run.status), ("", Some(2)));
+}
+
+#[test]
+fn rejects_on_standard_error_do_not_wait_for_the_end() {
+    let folder = Folder::new("rejects_on_standard_error_do_not_wait_for_the_end");
+    let mut child = start(&["--destinations", &folder.destinations()]);
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        sender.send(line).unwrap();
+    });
+    stdin.write_all(b"bad\n").unwrap();
+    let line = receiver.recv_timeout(Duration::from_secs(60)).expect("a reject while the input is open");
+    assert!(line.starts_with(r#"{"line":1,"#), "{line}");
+    drop(stdin);
+    child.wait().unwrap();
 }
 
 #[test]
