@@ -1,6 +1,10 @@
 //! What is said on standard error at the end.
 
-use crate::program::{Folder, of_email, replay, update};
+use std::io::Write;
+use std::thread;
+use std::time::Duration;
+
+use crate::program::{Folder, of_email, replay, start, update};
 
 #[test]
 fn summary_counts_what_happened() {
@@ -73,7 +77,6 @@ fn numbers_are_grouped_and_sizes_have_units() {
     assert!(run.stderr.contains("events                     1,000\n"), "{}", run.stderr);
     let run = replay(&["--destinations", &folder.destinations()], (update + "\n").repeat(100));
     assert!(run.stderr.starts_with("100 updates, "), "{}", run.stderr);
-    assert!(!run.stderr.contains(['\r', '\x1b']), "no progress where no terminal is");
 }
 
 #[test]
@@ -84,6 +87,22 @@ fn every_byte_of_every_file_is_counted() {
     let arguments = ["--destinations", &folder.destinations(), "--max-line-bytes", "1000", &cut, &blank];
     let run = replay(&arguments, "");
     assert!(run.stderr.contains("\n0 updates, 1.7 MB, in "), "{}", run.stderr);
+}
+
+#[test]
+fn progress_is_not_shown_where_no_terminal_is() {
+    let folder = Folder::new("progress_is_not_shown_where_no_terminal_is");
+    let mut child = start(&["--destinations", &folder.destinations()]);
+    let mut stdin = child.stdin.take().unwrap();
+    // Long enough for a terminal to be shown some.
+    for _ in 0..2 {
+        stdin.write_all(format!("{}\n", of_email("upd_1")).as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(700));
+    }
+    drop(stdin);
+    let stderr = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(stderr.starts_with("2 updates, "), "{stderr}");
+    assert!(!stderr.contains(['\r', '\x1b']), "{stderr}");
 }
 
 #[test]
