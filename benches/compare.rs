@@ -41,11 +41,11 @@ fn outbound(c: &mut Criterion) {
     group.throughput(Throughput::Elements(messages.count()));
     group.bench_function("iterate", |b| {
         b.iter(|| {
-            black_box(&messages).iter().for_each(|message| {
-                message.external_ids().for_each(|id| {
+            for message in black_box(&messages).iter() {
+                for id in message.external_ids() {
                     black_box(id);
-                })
-            })
+                }
+            }
         });
     });
     group.bench_function("random_access", |b| {
@@ -119,8 +119,12 @@ fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
 fn two_maps(events: &[IdGroupEvent<'_>]) -> HashMap<String, u64> {
     let mut map = HashMap::new();
     for event in events {
-        let plain: Vec<&str> =
-            event.destinations().iter().filter(|d| d.dedupes_on().is_none()).map(|d| d.id()).collect();
+        let plain: Vec<&str> = event
+            .destinations()
+            .iter()
+            .filter(|d| d.dedupes_on().is_none())
+            .map(idgroup::Destination::id)
+            .collect();
         if plain.is_empty() {
             continue;
         }
