@@ -175,7 +175,7 @@ fn world_and_later_ids() -> impl Strategy<Value = (World, Vec<Id>)> {
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
-        cases: default.cases.max(1024),
+        cases: 4 * default.cases, // 1024, unless PROPTEST_CASES says otherwise
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..default
     }

@@ -247,7 +247,7 @@ fn check(update: &Update, prepared: &[(&Vec<Destination>, Destinations)], census
         }
 
         // What goes over the wire says the same in more words; comparing it is slow.
-        if census.decisions % 101 == 0 {
+        if census.decisions.is_multiple_of(101) {
             let expected = oracle::events(update, destinations);
             assert_eq!(serde_json::to_value(&events).unwrap(), expected, "{update:#?}");
             census.events_as_json += u64::try_from(events.len()).unwrap();
