@@ -8,7 +8,10 @@ mod oracle;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idgroup::{Destinations, ProfileUpdate, Verdict as Decided, decide, explain};
+use idgroup::{
+    Destinations, Membership, Observer, ProfileUpdate, Step, TriggerReason, Verdict as Decided, decide,
+    decide_with, explain, explain_with,
+};
 use oracle::{Destination, Id, Key, Profile, TICKS, Tick, Trigger, Update, Verdict, build};
 use proptest::collection::vec;
 use proptest::option;
@@ -365,6 +368,34 @@ proptest! {
         }
     }
 
+    #[test]
+    fn watching_changes_nothing_and_hears_everything(world in world()) {
+        let update = world.update_from_json();
+        let destinations = world.destinations_from_json();
+        let mut heard = Heard::default();
+        let watched = decide_with(&update, &destinations, &mut heard);
+        prop_assert_eq!(&watched, &decide(&update, &destinations));
+        let groups: Vec<_> =
+            watched.iter().map(|event| (event.id_group().external_ids().len(), event.destinations().len())).collect();
+        prop_assert_eq!(&heard.groups, &groups);
+        prop_assert_eq!(heard.updates, [(world.update.trigger.reason(), world.update.is_in)]);
+        prop_assert_eq!(heard.running, None);
+        prop_assert_eq!(&heard.steps, &[Step::FilterByTrigger, Step::SelectLatest, Step::GroupIds]);
+
+        let mut verdicts: BTreeMap<Decided, usize> = BTreeMap::new();
+        for verdict in explain(&update, &destinations).iter() {
+            *verdicts.entry(verdict.verdict()).or_default() += 1;
+        }
+        prop_assert_eq!(&heard.verdicts, &verdicts);
+
+        let mut heard = Heard::default();
+        let watched = explain_with(&update, &destinations, &mut heard);
+        prop_assert!(watched.iter().eq(explain(&update, &destinations).iter()));
+        prop_assert_eq!(&heard.verdicts, &verdicts);
+        prop_assert_eq!(&heard.steps, &[Step::FilterByTrigger, Step::SelectLatest]);
+        prop_assert!(heard.groups.is_empty());
+    }
+
     /// Of two updates, or two groups, never the same message id.
     #[test]
     fn message_ids_tell_everything_apart(world in world(), other in world()) {
@@ -398,6 +429,39 @@ proptest! {
         changed.update.class = "other";
         changed.update.computation_key = "other";
         prop_assert_eq!(own, ids_of(&changed));
+    }
+}
+
+/// Notes what an observer is told.
+#[derive(Default)]
+struct Heard {
+    updates: Vec<(&'static str, bool)>,
+    running: Option<Step>,
+    steps: Vec<Step>,
+    verdicts: BTreeMap<Decided, usize>,
+    groups: Vec<(usize, usize)>,
+}
+
+impl Observer for Heard {
+    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
+        self.updates.push((reason.as_str(), membership == Membership::In));
+    }
+
+    fn step_began(&mut self, step: Step) {
+        assert_eq!(self.running.replace(step), None, "steps do not nest");
+    }
+
+    fn step_ended(&mut self, step: Step) {
+        assert_eq!(self.running.take(), Some(step));
+        self.steps.push(step);
+    }
+
+    fn verdict_reached(&mut self, verdict: Decided, destinations: usize) {
+        *self.verdicts.entry(verdict).or_default() += destinations;
+    }
+
+    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
+        self.groups.push((external_ids, destinations));
     }
 }
 

@@ -9,6 +9,8 @@ use idgroup::{
     MergedProfile, ProfileUpdate, Timestamp, Trigger, decide, explain,
 };
 use proptest::prelude::*;
+use serde::de::value::{self, BytesDeserializer, UnitDeserializer};
+use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Value, json};
 
 /// The value of every external ID here: no text may contain it.
@@ -86,7 +88,7 @@ fn read(json: &Value) -> ProfileUpdate {
 
 /// The message, without where in the text the reader stood: that is the reader's business.
 #[track_caller]
-fn refused<T: for<'de> serde::Deserialize<'de>>(text: &str) -> String {
+fn refused<T: for<'de> Deserialize<'de>>(text: &str) -> String {
     let message = match serde_json::from_str::<T>(text) {
         Ok(_) => panic!("accepted: {text}"),
         Err(error) => error.to_string(),
@@ -494,6 +496,54 @@ fn parts_are_refused_on_their_own() {
     messages.add("computation", refused::<Computation>("{}"));
     messages.add("destination", refused::<Destination>("[]"));
     messages.add("cut short", refused::<ProfileUpdate>(&update().to_string()[..100]));
+    insta::assert_snapshot!(messages.0);
+}
+
+/// Formats other than JSON have more kinds of values.
+#[test]
+fn values_of_other_formats_are_refused() {
+    /// As formats give it that know options.
+    struct Optional(Option<u64>);
+
+    impl<'de> Deserializer<'de> for Optional {
+        type Error = value::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, value::Error> {
+            match self.0 {
+                Some(number) => {
+                    visitor.visit_some(IntoDeserializer::<value::Error>::into_deserializer(number))
+                }
+                None => visitor.visit_none(),
+            }
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        }
+    }
+
+    fn refused<'de>(value: impl Deserializer<'de, Error = value::Error>) -> String {
+        ExternalId::deserialize(value).unwrap_err().to_string()
+    }
+
+    fn plain<'de, T: IntoDeserializer<'de, value::Error>>(value: T) -> String {
+        refused(value.into_deserializer())
+    }
+
+    let mut messages = Messages::default();
+    messages.add("i64", plain(-1_i64));
+    messages.add("i128", plain(-1_i128));
+    messages.add("u64", plain(1_u64));
+    messages.add("u128", plain(1_u128));
+    messages.add("f32", plain(1_f32));
+    messages.add("bool", plain(true));
+    messages.add("char", plain('c'));
+    messages.add("string", plain(SECRET.to_owned()));
+    messages.add("bytes", refused(BytesDeserializer::new(SECRET.as_bytes())));
+    messages.add("unit", refused(UnitDeserializer::new()));
+    messages.add("none", refused(Optional(None)));
+    messages.add("some", refused(Optional(Some(1))));
     insta::assert_snapshot!(messages.0);
 }
 
