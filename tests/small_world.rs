@@ -67,6 +67,24 @@ fn every_update_of_a_small_universe() {
     census.assert_reaches_everything(1_000);
 }
 
+/// One ID listed twice, in all ways, beside one that may have come before or after it.
+#[test]
+fn every_repeat_of_an_id() {
+    let times = [None, Some(EARLY), Some(LATE)];
+    let mut repeats = listings(EMAIL_A, &times, &times);
+    for id in repeats.iter_mut().flatten() {
+        id.encoding = "sha256";
+    }
+    let census = Universe {
+        listings: vec![listings(EMAIL_A, &times, &times), repeats, listings(EMAIL_B, &[Some(EARLY)], &times)],
+        triggers: triggers(&[EMAIL_A, EMAIL_B], &[]),
+        computed_at: times.to_vec(),
+        destinations: vec![all_destinations()[..3].to_vec()],
+    }
+    .check();
+    census.assert_reaches_everything(100);
+}
+
 /// All times of four IDs, which tie in every way: in type, in id, in collection, in time.
 #[test]
 #[ignore = "minutes"]
@@ -256,8 +274,8 @@ fn check(update: &Update, prepared: &[(&Vec<Destination>, Destinations)], census
 }
 
 fn are_same<'a>(ids: impl Iterator<Item = &'a ExternalId>, expected: &[Id]) -> bool {
-    ids.map(|id| (id.collection().as_str(), id.id_type(), id.id()))
-        .eq(expected.iter().map(|id| (id.key.collection, id.key.kind, id.key.id)))
+    ids.map(|id| (id.collection().as_str(), id.id_type(), id.id(), id.encoding()))
+        .eq(expected.iter().map(|id| (id.key.collection, id.key.kind, id.key.id, id.encoding)))
 }
 
 impl Census {
