@@ -280,7 +280,7 @@ mod tests {
     // The vectors come from `printf '<bytes>' | sha256sum | cut -c1-32`; the bytes are above each.
 
     #[test]
-    fn hashes_are_those_of_another_tool() {
+    fn hashes_are_those_of_sha256sum() {
         // idgroup/1\0\0\0\5users\0\0\0\5email\0\0\0\015a@example.com
         assert_eq!(hash(&[users("email", "a@example.com")]), "5be25c1a6b84a5517960b3dccb164a07");
         // idgroup/1\0\0\0\10accounts\0\0\0\10group_id\0\0\0\2g1\0\0\0\5users\0\0\0\5email\0\0\0\1a
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn message_ids_are_those_of_another_tool() {
+    fn message_ids_are_those_of_sha256sum() {
         let ids = ExternalIds::new(Vec::from([users("email", "a@example.com").into()]));
         let update = ProfileUpdate::builder()
             .id("upd_1")

@@ -396,6 +396,22 @@ proptest! {
         prop_assert!(heard.groups.is_empty());
     }
 
+    /// Events are equal if they are written alike, and so are the IDs and destinations in them.
+    #[test]
+    fn equal_is_what_is_written_alike(world in world()) {
+        let update = world.update_from_json();
+        let destinations = world.destinations_from_json();
+        let events = decide(&update, &destinations);
+        for one in &events {
+            for other in &events {
+                let are_same = std::ptr::eq(one, other);
+                prop_assert_eq!(one == other, are_same);
+                prop_assert_eq!(one.destinations() == other.destinations(), are_same);
+                prop_assert_eq!(one.id_group() == other.id_group(), are_same);
+            }
+        }
+    }
+
     /// Of two updates, or two groups, never the same message id.
     #[test]
     fn message_ids_tell_everything_apart(world in world(), other in world()) {

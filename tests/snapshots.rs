@@ -221,6 +221,10 @@ fn debug_forms() {
     let destinations = destinations();
     forms.add("update", format!("{update:?}"));
     forms.add("event", format!("{:?}", decide(&update, &destinations)));
+    let empty = read(&with("/external_ids", json!([])));
+    let one = Destinations::new([Destination::new("dst_1").unwrap()]).unwrap();
+    let explanation = explain(&empty, &one);
+    forms.add("explanation", format!("{explanation:?}"));
     forms.add("verdict", format!("{:?}", explain(&update, &destinations).of("dst_3").unwrap().verdict()));
     insta::assert_snapshot!(forms.0);
 }
