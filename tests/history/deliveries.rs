@@ -41,9 +41,10 @@ fn check_orders(world: &World, log: &[Lookup], engine: &Engine, rules: &Rules) -
         let update = lookup.input.update(&format!("upd_{}", lookup.update), &format!("use_{profile}"));
         let sent = decide(&update, engine.destinations()).into_iter().flat_map(|event| {
             let message_id = event.message_id();
-            let receivers = event.destinations().iter().filter_map(|destination| {
-                DESTINATION_IDS.iter().position(|id| *id == destination.id())
-            });
+            let receivers = event
+                .destinations()
+                .iter()
+                .filter_map(|destination| DESTINATION_IDS.iter().position(|id| *id == destination.id()));
             receivers.map(|receiver| (receiver, message_id)).collect::<Vec<_>>()
         });
         messages[lookup.update].insert(sent.collect());
@@ -84,7 +85,9 @@ impl Pipeline {
             self.sequences += 1;
             self.count();
         }
-        for update in (0..self.messages.len()).filter(|&update| self.delivered[update] < 2).collect::<Vec<_>>() {
+        for update in
+            (0..self.messages.len()).filter(|&update| self.delivered[update] < 2).collect::<Vec<_>>()
+        {
             self.delivered[update] += 1;
             for lookup in 0..self.messages[update].len() {
                 let stay = self.stays[update];
@@ -102,9 +105,10 @@ impl Pipeline {
     fn count(&mut self) {
         for stay in self.stays.iter().copied().chain([None]) {
             for destination in 0..DESTINATION_IDS.len() {
-                let received = self.received.iter().filter(|((receiver, _), received_in)| {
-                    *receiver == destination && **received_in == stay
-                });
+                let received = self
+                    .received
+                    .iter()
+                    .filter(|((receiver, _), received_in)| *receiver == destination && **received_in == stay);
                 let count = u8::try_from(received.count()).unwrap();
                 let (fewest, most) =
                     self.fewest_and_most.entry((stay, destination)).or_insert((count, count));

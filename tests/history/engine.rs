@@ -18,9 +18,15 @@ pub type Before = (bool, Option<IdSet>);
 pub enum Reason {
     /// Entered or left.
     Changed,
-    NewIds { added: IdSet },
-    Merged { profiles: [Before; 2] },
-    Removed { id: usize },
+    NewIds {
+        added: IdSet,
+    },
+    Merged {
+        profiles: [Before; 2],
+    },
+    Removed {
+        id: usize,
+    },
 }
 
 /// An ID in a looked-up list.

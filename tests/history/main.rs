@@ -15,7 +15,6 @@ use ids::IdSet;
 use rules::{Rules, Without};
 use search::{explore, shortest};
 use words::tell;
-use world::Wrong;
 
 #[track_caller]
 fn assert_kept(rules: &Rules, longest: usize) {

@@ -28,14 +28,8 @@ pub struct Counterexample {
 /// Explores all histories of at most `longest` steps; stops at the first that breaks the promise
 /// in the way that is looked for.
 pub fn explore(rules: &Rules, longest: usize, wrong: Option<Wrong>) -> (Seen, Option<Counterexample>) {
-    let mut search = Search {
-        rules,
-        wrong,
-        engine: Engine::new(),
-        seen: Seen::default(),
-        path: Vec::new(),
-        found: None,
-    };
+    let mut search =
+        Search { rules, wrong, engine: Engine::new(), seen: Seen::default(), path: Vec::new(), found: None };
     search.descend(&World::new(), longest);
     search.seen.lookups = search.engine.lookups;
     search.seen.distinct_inputs = search.engine.distinct_inputs();
@@ -73,7 +67,8 @@ impl Search<'_> {
             self.seen.outcomes += next.outcomes();
             self.path.push(step);
             let broken = next.broken(self.rules, &mut self.seen.checked);
-            if let Some(broken) = broken.filter(|broken| self.wrong.is_none_or(|wrong| wrong == broken.wrong)) {
+            if let Some(broken) = broken.filter(|broken| self.wrong.is_none_or(|wrong| wrong == broken.wrong))
+            {
                 self.found = Some(Counterexample { steps: self.path.clone(), broken });
                 return;
             }
@@ -90,7 +85,10 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { histories, updates, lookups, distinct_inputs, outcomes, checked } = self;
         writeln!(f, "  {histories} histories, whose last steps emitted {updates} updates")?;
-        writeln!(f, "  {lookups} lookups ({distinct_inputs} different inputs), {outcomes} outcomes of deliveries")?;
+        writeln!(
+            f,
+            "  {lookups} lookups ({distinct_inputs} different inputs), {outcomes} outcomes of deliveries"
+        )?;
         let Checked { one, none, none_because_continued } = checked;
         writeln!(f, "  stays checked, once per destination: {one} owed one message, {none} owed none,")?;
         write!(f, "  {none_because_continued} owed none because a stay that they continue was messaged")

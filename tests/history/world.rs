@@ -1,8 +1,8 @@
 //! The world around a decision: profiles that gain and lose IDs, enter, leave and merge, and the
 //! compute engine that emits an update about each of these changes.
 
-use crate::ids::{IdSet, Types};
 use crate::engine::{Engine, Input, Listed, Reason};
+use crate::ids::{IdSet, Types};
 use crate::rules::{Rules, Without};
 
 pub const PROFILES: usize = 3;
@@ -440,13 +440,16 @@ impl World {
             };
             for lacks in (0..=lacking).filter(|lacks| lacks & !lacking == 0).map(IdSet) {
                 let list = std::array::from_fn(|id| {
-                    view[id].filter(|_| !lacks.meets(IdSet(1 << id))).map(|held| Listed {
-                        created_at: held.created_at,
-                        attached_at: held.attached_at,
-                    })
+                    view[id]
+                        .filter(|_| !lacks.meets(IdSet(1 << id)))
+                        .map(|held| Listed { created_at: held.created_at, attached_at: held.attached_at })
                 });
-                let input =
-                    Input { reason: update.reason, member: update.member, computed_at: update.computed_at, list };
+                let input = Input {
+                    reason: update.reason,
+                    member: update.member,
+                    computed_at: update.computed_at,
+                    list,
+                };
                 let sent = engine.decide(&input, position, self.steps);
                 update.lookups = update.lookups.saturating_add(1);
                 for (destination, ids) in sent.iter().enumerate() {
@@ -507,7 +510,8 @@ impl World {
     /// The fewest and the most messages that a destination is sent in a stay, or outside of any.
     pub fn messages(&self, stay: Option<usize>, destination: usize, rules: &Rules) -> (u8, u8) {
         let updates = self.updates().enumerate().filter(|(_, update)| update.stay == stay);
-        let messages = updates.map(|(position, update)| self.messages_of(position, update, destination, rules));
+        let messages =
+            updates.map(|(position, update)| self.messages_of(position, update, destination, rules));
         messages.fold((0, 0), |sum, of_update| (sum.0 + of_update.0, sum.1 + of_update.1))
     }
 
