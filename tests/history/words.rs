@@ -58,7 +58,7 @@ fn worst<'l>(lookups: impl Iterator<Item = &'l Lookup>, destination: usize, wron
             let first = distinct.iter().copied().find(silent).or(distinct.first().copied());
             first.into_iter().collect()
         }
-        Wrong::TooMany if distinct.iter().all(|lookup| silent(lookup)) => distinct,
+        Wrong::TooMany if distinct.iter().all(silent) => distinct,
         Wrong::TooMany => distinct.into_iter().filter(|lookup| !silent(lookup)).collect(),
     }
 }
