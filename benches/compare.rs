@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare_events};
-use idgroup::{Destinations, IdGroupEvent, OutboundMessage, ProfileUpdate, decide, decide_legacy};
+use idgroup::{
+    Destination, Destinations, IdGroupEvent, OutboundMessage, ProfileUpdate, decide, decide_legacy,
+};
 use serde_json::json;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
@@ -44,8 +46,8 @@ fn outbound(c: &mut Criterion) {
             black_box(&messages).iter().for_each(|message| {
                 message.external_ids().for_each(|id| {
                     black_box(id);
-                })
-            })
+                });
+            });
         });
     });
     group.bench_function("random_access", |b| {
@@ -120,7 +122,7 @@ fn two_maps(events: &[IdGroupEvent<'_>]) -> HashMap<String, u64> {
     let mut map = HashMap::new();
     for event in events {
         let plain: Vec<&str> =
-            event.destinations().iter().filter(|d| d.dedupes_on().is_none()).map(|d| d.id()).collect();
+            event.destinations().iter().filter(|d| d.dedupes_on().is_none()).map(Destination::id).collect();
         if plain.is_empty() {
             continue;
         }
