@@ -3,7 +3,7 @@
 #
 # Builds the library twice: as it is, and as a copy from which every call of an observer was removed.
 # Decides the same updates with both, counts instructions with valgrind, and fails if the first takes
-# more than 0.5 % more. Instructions and not time: their number is the same on every run.
+# more than 0.5 % more. Instructions and not time: their number hardly changes from run to run.
 #
 # Needs valgrind and python3.   scripts/observer-cost.sh
 set -euo pipefail
