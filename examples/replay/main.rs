@@ -2,15 +2,23 @@
 //!
 //! `cargo run --release --example replay -- --help` says how.
 
+mod comparison_key;
 mod connections;
+mod entries;
 mod failure;
 mod inputs;
 mod lines;
+mod numbers;
 mod options;
+mod outputs;
 mod progress;
 mod rejects;
 mod replay;
+mod routing;
+mod shadow;
+mod slow;
 mod summary;
+mod task;
 mod unusable;
 
 use std::io::{self, BufWriter, Write};
@@ -22,6 +30,8 @@ use inputs::Input;
 use options::{HELP, Options, Request};
 use rejects::Rejects;
 use replay::{Output, Replay};
+use slow::SlowLane;
+use task::Task;
 
 /// What is written at once: few system calls, and still little memory.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -46,20 +56,29 @@ fn main() -> ExitCode {
 
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let connections = Connections::read(&options.destinations)?;
+    let task = Task::read(options)?;
     let inputs = Input::open_all(&options.inputs)?;
+    let mut taken = options.files_read();
     let rejects = match &options.rejects {
-        Some(path) => Rejects::to_file(path, &options.files_read())?,
+        Some(path) => Rejects::to_file(path, &taken)?,
         None => Rejects::to_standard_error(),
+    };
+    taken.extend(options.rejects.as_deref());
+    let slow = match &options.slow {
+        Some(slow) => Some(SlowLane::to_file(&slow.path, slow.max_messages, &taken)?),
+        None => None,
     };
     let output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
 
-    let mut replay = Replay::new(&connections, options.mode, output, rejects);
+    let mut replay = Replay::new(&connections, &task, output, rejects, slow);
     let output = replay.run(inputs, options.max_line_bytes)?;
+    let summary = replay.summary();
     if output == Output::Open {
-        let _ = write!(io::stderr(), "{}", replay.summary());
+        let _ = write!(io::stderr(), "{summary}");
     }
-    Ok(match replay.summary().rejected_lines {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(2),
+    Ok(match () {
+        () if summary.not_identical() > 0 => ExitCode::from(3),
+        () if summary.rejected_lines > 0 => ExitCode::from(2),
+        () => ExitCode::SUCCESS,
     })
 }

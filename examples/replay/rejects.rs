@@ -1,12 +1,12 @@
 //! Lines that can't be used, set aside so that nothing is lost.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::outputs;
 use crate::unusable::Unusable;
 
 pub struct Rejects {
@@ -24,17 +24,9 @@ struct Reject<'a> {
 }
 
 impl Rejects {
-    /// Refuses to overwrite one of `files_read`.
-    pub fn to_file(path: &Path, files_read: &[&Path]) -> Result<Self, Failure> {
-        let failure = |error: io::Error| Failure::of_file("write", path, &error);
-        if let Ok(existing) = fs::canonicalize(path) {
-            for read in files_read {
-                if fs::canonicalize(read).is_ok_and(|read| read == existing) {
-                    return Err(Failure::new(format!("--rejects would overwrite `{}`", read.display())));
-                }
-            }
-        }
-        let writer = Box::new(BufWriter::new(File::create(path).map_err(failure)?));
+    /// Refuses to overwrite one of the files that are `taken`.
+    pub fn to_file(path: &Path, taken: &[&Path]) -> Result<Self, Failure> {
+        let writer = Box::new(BufWriter::new(outputs::create("--rejects", path, taken)?));
         Ok(Self { writer, file: Some(path.into()) })
     }
 

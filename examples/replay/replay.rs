@@ -4,25 +4,27 @@ use std::io::{self, BufReader, Write};
 use std::num::NonZeroU64;
 use std::path::Path;
 
-use idgroup::{ProfileUpdate, decide_with, explain};
-use serde::Serialize;
+use idgroup::{Counts, IdGroupEvent, ProfileUpdate, decide_legacy_with, decide_with, explain};
 
 use crate::BUFFER_BYTES;
 use crate::connections::Connections;
 use crate::failure::Failure;
 use crate::inputs::Input;
 use crate::lines::{Line, Lines};
-use crate::options::Mode;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
+use crate::shadow::{self, print_line};
+use crate::slow::SlowLane;
 use crate::summary::Summary;
+use crate::task::Task;
 use crate::unusable::Unusable;
 
 pub struct Replay<'c, W> {
     connections: &'c Connections,
-    mode: Mode,
+    task: &'c Task,
     output: W,
     rejects: Rejects,
+    slow: Option<SlowLane>,
     summary: Summary,
     progress: Progress,
 }
@@ -41,8 +43,15 @@ enum Stop {
 }
 
 impl<'c, W: Write> Replay<'c, W> {
-    pub fn new(connections: &'c Connections, mode: Mode, output: W, rejects: Rejects) -> Self {
-        Self { connections, mode, output, rejects, summary: Summary::new(), progress: Progress::new() }
+    pub fn new(
+        connections: &'c Connections,
+        task: &'c Task,
+        output: W,
+        rejects: Rejects,
+        slow: Option<SlowLane>,
+    ) -> Self {
+        let summary = Summary::new(task, slow.is_some());
+        Self { connections, task, output, rejects, slow, summary, progress: Progress::new() }
     }
 
     pub fn summary(&self) -> &Summary {
@@ -55,6 +64,9 @@ impl<'c, W: Write> Replay<'c, W> {
         // Whatever ended the replay, what was found until then is written.
         let printed = self.output.flush();
         self.rejects.flush()?;
+        if let Some(slow) = &mut self.slow {
+            slow.flush()?;
+        }
         match replayed.and(printed.map_err(Stop::OutputFailed)) {
             Ok(()) => Ok(Output::Open),
             Err(Stop::OutputFailed(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Output::Closed),
@@ -93,7 +105,7 @@ impl<'c, W: Write> Replay<'c, W> {
         let (input, unusable) = match line {
             Line::Whole(line) if line.trim_ascii().is_empty() => return Ok(()),
             Line::Whole(line) => match read_update(line) {
-                Ok(update) => return self.print(&update).map_err(Stop::OutputFailed),
+                Ok(update) => return self.replay_update(&update, line),
                 Err(unusable) => (line, unusable),
             },
             Line::TooLong(start) => (start, Unusable::TooLong { max_bytes }),
@@ -103,23 +115,79 @@ impl<'c, W: Write> Replay<'c, W> {
         Ok(self.rejects.write(file, number, &unusable, input)?)
     }
 
-    fn print(&mut self, update: &ProfileUpdate) -> io::Result<()> {
+    fn replay_update(&mut self, update: &ProfileUpdate, line: &[u8]) -> Result<(), Stop> {
         let destinations = self.connections.of(update);
         self.summary.updates += 1;
         self.summary.updates_without_destinations += u64::from(destinations.is_empty());
-        let events = decide_with(update, destinations, &mut self.summary);
-        self.summary.count_events(&events);
-        match self.mode {
-            Mode::Events => events.iter().try_for_each(|event| self.print_line(event)),
-            Mode::Explanations => {
-                explain(update, destinations).iter().try_for_each(|verdict| self.print_line(&verdict))
+        // Counted apart, because an update that is set aside is not counted.
+        let mut counts = Counts::default();
+        let task = self.task;
+        match task {
+            Task::Events | Task::Explanations => {
+                let events = decide_with(update, destinations, &mut counts);
+                if self.is_slow(&events) {
+                    return self.set_aside(line);
+                }
+                self.summary.count_sent(&events);
+                if matches!(task, Task::Events) {
+                    self.print(&events)?;
+                } else {
+                    let verdicts = explain(update, destinations);
+                    verdicts.iter().try_for_each(|verdict| print_line(&mut self.output, &verdict))?;
+                }
             }
+            Task::LegacyEvents => {
+                let events = decide_legacy_with(update, destinations, &mut counts);
+                if self.is_slow(&events) {
+                    return self.set_aside(line);
+                }
+                self.summary.count_sent(&events);
+                self.print(&events)?;
+            }
+            Task::Shadow(shadow) => {
+                let legacy_destinations = shadow.legacy_destinations(update, destinations);
+                let legacy = decide_legacy_with(update, legacy_destinations, &mut counts);
+                let dedupe = decide_with(update, destinations, &mut counts);
+                if self.is_slow(&legacy) || self.is_slow(&dedupe) {
+                    return self.set_aside(line);
+                }
+                let comparison = shadow.compare(&legacy, &dedupe, &mut counts);
+                self.summary.count_both(&legacy, &dedupe);
+                self.summary.count_difference(&comparison);
+                shadow::print(&mut self.output, update.id(), &comparison)?;
+            }
+            Task::Rollout(routing) => {
+                // The comparison is bounded by as many messages as the fast lane.
+                let routed = routing.decide(update, destinations, &mut counts);
+                if self.is_slow(&routed.events) {
+                    return self.set_aside(line);
+                }
+                self.summary.count_route(routed.route);
+                self.summary.count_sent(&routed.events);
+                if let Some(comparison) = &routed.comparison {
+                    self.summary.count_difference(comparison);
+                }
+                self.print(&routed.events)?;
+            }
+        }
+        self.summary.count(&counts);
+        Ok(())
+    }
+
+    fn is_slow(&self, events: &[IdGroupEvent<'_>]) -> bool {
+        self.slow.as_ref().is_some_and(|slow| slow.takes(events))
+    }
+
+    fn set_aside(&mut self, line: &[u8]) -> Result<(), Stop> {
+        self.summary.slow_updates += 1;
+        match &mut self.slow {
+            Some(slow) => Ok(slow.write(line)?),
+            None => Ok(()),
         }
     }
 
-    fn print_line(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.output, value)?;
-        self.output.write_all(b"\n")
+    fn print(&mut self, events: &[IdGroupEvent<'_>]) -> io::Result<()> {
+        events.iter().try_for_each(|event| print_line(&mut self.output, event))
     }
 }
 
@@ -132,5 +200,12 @@ fn read_update(line: &[u8]) -> Result<ProfileUpdate, Unusable> {
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+/// Nothing else is an error of input and output by itself: files have their names said.
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::OutputFailed(error)
     }
 }

@@ -4,40 +4,112 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use idgroup::{ExternalId, IdGroupEvent, Observer, Verdict};
+use idgroup::compare::{Comparison, Extent, OutboundSample};
+use idgroup::{Amplification, Counts, DropReason, Flow, IdGroupEvent, Route, RouteReason, Verdict};
+
+use crate::numbers::{grouped, size};
+use crate::task::Task;
 
 pub struct Summary {
     began: Instant,
+    flows: Flows,
+    has_slow_lane: bool,
     /// With the ends of lines.
     pub bytes: u64,
     pub updates: u64,
     /// Of the updates, those of a computation without destinations.
     pub updates_without_destinations: u64,
-    events: u64,
-    outbound_messages: u64,
-    verdicts: BTreeMap<Verdict, u64>,
+    /// Of the updates, those that were set aside; they are in no number below.
+    pub slow_updates: u64,
+    sent: Amount,
+    /// Of the legacy flow, where both flows are counted.
+    legacy: Amount,
+    routes: BTreeMap<(Flow, RouteReason), u64>,
+    counts: Counts,
+    difference: Differences,
     pub rejected_lines: u64,
 }
 
+/// Which flows there are numbers of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flows {
+    Dedupe,
+    Legacy,
+    Both,
+    Routed,
+}
+
+#[derive(Default)]
+struct Amount {
+    events: u64,
+    outbound_messages: u64,
+}
+
+/// Of all updates that differ, how many messages do.
+#[derive(Default)]
+struct Differences {
+    only_in_legacy: u64,
+    only_in_dedupe: u64,
+    in_different_numbers: u64,
+    /// How many updates have more that differs than was counted.
+    updates_in_part: u64,
+}
+
 impl Summary {
-    pub fn new() -> Self {
+    pub fn new(task: &Task, has_slow_lane: bool) -> Self {
         Self {
             began: Instant::now(),
+            flows: match task {
+                Task::Events | Task::Explanations => Flows::Dedupe,
+                Task::LegacyEvents => Flows::Legacy,
+                Task::Shadow(_) => Flows::Both,
+                Task::Rollout(_) => Flows::Routed,
+            },
+            has_slow_lane,
             bytes: 0,
             updates: 0,
             updates_without_destinations: 0,
-            events: 0,
-            outbound_messages: 0,
-            verdicts: BTreeMap::new(),
+            slow_updates: 0,
+            sent: Amount::default(),
+            legacy: Amount::default(),
+            routes: BTreeMap::new(),
+            counts: Counts::default(),
+            difference: Differences::default(),
             rejected_lines: 0,
         }
     }
 
-    pub fn count_events(&mut self, events: &[IdGroupEvent<'_>]) {
-        self.events += events.len() as u64;
-        for event in events {
-            self.outbound_messages = self.outbound_messages.saturating_add(outbound_messages(event));
+    pub fn count_sent(&mut self, events: &[IdGroupEvent<'_>]) {
+        self.sent.add(events);
+    }
+
+    pub fn count_both(&mut self, legacy: &[IdGroupEvent<'_>], dedupe: &[IdGroupEvent<'_>]) {
+        self.legacy.add(legacy);
+        self.sent.add(dedupe);
+    }
+
+    pub fn count_route(&mut self, route: Route) {
+        *self.routes.entry((route.sends(), route.reason())).or_default() += 1;
+    }
+
+    /// What was heard while an update was decided.
+    pub fn count(&mut self, counts: &Counts) {
+        self.counts.merge(counts);
+    }
+
+    pub fn count_difference(&mut self, comparison: &Comparison<OutboundSample>) {
+        if let Comparison::Different(found) = comparison {
+            let sum = &mut self.difference;
+            sum.only_in_legacy = sum.only_in_legacy.saturating_add(found.only_in_legacy);
+            sum.only_in_dedupe = sum.only_in_dedupe.saturating_add(found.only_in_dedupe);
+            sum.in_different_numbers = sum.in_different_numbers.saturating_add(found.in_different_numbers);
+            sum.updates_in_part += u64::from(found.extent == Extent::Part);
         }
+    }
+
+    /// Of how many updates it is not known that both flows are the same, though they were compared.
+    pub fn not_identical(&self) -> u64 {
+        ["different", "cut_short", "refused"].map(|outcome| self.counts.comparison(outcome)).iter().sum()
     }
 
     /// How much was replayed, and how fast.
@@ -53,85 +125,104 @@ impl Summary {
         )
     }
 
-    fn dropped(&self) -> u64 {
-        let drops = self.verdicts.iter().filter(|(verdict, _)| verdict.drop_reason().is_some());
-        drops.map(|(_, count)| count).sum()
-    }
-
     /// What was counted, with reasons below what they are the reasons of.
-    fn counts(&self) -> Vec<(String, u64)> {
-        let of = |verdict| self.verdicts.get(&verdict).copied().unwrap_or(0);
-        let mut counts = vec![
-            ("events".into(), self.events),
-            ("outbound messages".into(), self.outbound_messages),
-            ("verdict send_all".into(), of(Verdict::SendAll)),
-            ("verdict send_some".into(), of(Verdict::SendSome)),
-            ("verdict drop".into(), self.dropped()),
-        ];
-        for (verdict, &count) in &self.verdicts {
-            if let Some(reason) = verdict.drop_reason() {
-                counts.push((format!("  {reason}"), count));
+    fn rows(&self) -> Vec<(String, u64)> {
+        let mut rows = Vec::new();
+        match self.flows {
+            Flows::Dedupe => {
+                self.sent.add_rows("", &mut rows);
+                self.add_verdicts("", &mut rows);
+            }
+            Flows::Legacy => self.sent.add_rows("", &mut rows),
+            Flows::Both => {
+                self.legacy.add_rows("legacy ", &mut rows);
+                self.sent.add_rows("dedupe ", &mut rows);
+                self.add_verdicts("dedupe ", &mut rows);
+            }
+            Flows::Routed => {
+                self.add_routes(&mut rows);
+                self.sent.add_rows("", &mut rows);
+                // Of the flow wherever it ran, whether or not its events were sent.
+                self.add_verdicts("dedupe ", &mut rows);
             }
         }
+        self.add_comparisons(&mut rows);
         if self.updates_without_destinations > 0 {
-            counts.push(("updates without destinations".into(), self.updates_without_destinations));
+            rows.push(("updates without destinations".into(), self.updates_without_destinations));
         }
-        counts.push(("rejected lines".into(), self.rejected_lines));
-        counts
+        if self.has_slow_lane {
+            rows.push(("slow updates".into(), self.slow_updates));
+        }
+        rows.push(("rejected lines".into(), self.rejected_lines));
+        rows
+    }
+
+    fn add_verdicts(&self, of_flow: &str, rows: &mut Vec<(String, u64)>) {
+        let reasons = DropReason::ALL.map(|reason| (reason, self.counts.dropped(reason)));
+        let dropped = reasons.iter().map(|(_, count)| count).sum();
+        for (verdict, count) in [
+            ("send_all", self.counts.verdict(Verdict::SendAll)),
+            ("send_some", self.counts.verdict(Verdict::SendSome)),
+            ("drop", dropped),
+        ] {
+            rows.push((format!("{of_flow}verdict {verdict}"), count));
+        }
+        let with_count = reasons.into_iter().filter(|(_, count)| *count > 0);
+        rows.extend(with_count.map(|(reason, count)| (format!("  {reason}"), count)));
+    }
+
+    fn add_routes(&self, rows: &mut Vec<(String, u64)>) {
+        for flow in [Flow::Legacy, Flow::Dedupe] {
+            let routes = self.routes.iter().filter(|((sends, _), _)| *sends == flow);
+            rows.push((format!("updates to {flow}"), routes.clone().map(|(_, count)| count).sum()));
+            rows.extend(routes.map(|((_, reason), &count)| (format!("  {reason}"), count)));
+        }
+    }
+
+    fn add_comparisons(&self, rows: &mut Vec<(String, u64)>) {
+        let identical = self.counts.comparison("identical");
+        if self.flows != Flows::Both && identical + self.not_identical() == 0 {
+            return;
+        }
+        rows.push(("comparison identical".into(), identical));
+        rows.push(("comparison different".into(), self.counts.comparison("different")));
+        let Differences { only_in_legacy, only_in_dedupe, in_different_numbers, updates_in_part } =
+            self.difference;
+        for (label, count) in [
+            ("  messages only_in_legacy", only_in_legacy),
+            ("  messages only_in_dedupe", only_in_dedupe),
+            ("  messages in_different_numbers", in_different_numbers),
+            ("  updates with more, not counted", updates_in_part),
+            ("comparison cut_short", self.counts.comparison("cut_short")),
+            ("comparison refused", self.counts.comparison("refused")),
+        ] {
+            if count > 0 {
+                rows.push((label.into(), count));
+            }
+        }
     }
 }
 
-/// One for each combination of the event's IDs, one ID of each type.
-fn outbound_messages(event: &IdGroupEvent<'_>) -> u64 {
-    let mut combinations: u64 = 1;
-    let mut of_type: u64 = 0;
-    let mut last_type = None;
-    for id_type in event.id_group().external_ids().iter().map(ExternalId::id_type) {
-        if last_type == Some(id_type) {
-            of_type += 1;
-        } else {
-            combinations = combinations.saturating_mul(of_type.max(1));
-            (last_type, of_type) = (Some(id_type), 1);
-        }
+impl Amount {
+    fn add(&mut self, events: &[IdGroupEvent<'_>]) {
+        let amplification = Amplification::of(events);
+        self.events += amplification.groups() as u64;
+        self.outbound_messages = self.outbound_messages.saturating_add(amplification.outbound_messages());
     }
-    combinations.saturating_mul(of_type)
-}
 
-impl Observer for Summary {
-    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
-        *self.verdicts.entry(verdict).or_default() += destinations as u64;
+    fn add_rows(&self, of_flow: &str, rows: &mut Vec<(String, u64)>) {
+        rows.push((format!("{of_flow}events"), self.events));
+        rows.push((format!("{of_flow}outbound messages"), self.outbound_messages));
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.pace())?;
-        let counts: Vec<(String, String)> =
-            self.counts().into_iter().map(|(label, count)| (label, grouped(count.into()))).collect();
-        let label_width = counts.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-        let count_width = counts.iter().map(|(_, count)| count.len()).max().unwrap_or(0);
-        counts
-            .iter()
-            .try_for_each(|(label, count)| writeln!(f, "{label:label_width$}  {count:>count_width$}"))
+        let rows: Vec<(String, String)> =
+            self.rows().into_iter().map(|(label, count)| (label, grouped(count.into()))).collect();
+        let label_width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        let count_width = rows.iter().map(|(_, count)| count.len()).max().unwrap_or(0);
+        rows.iter().try_for_each(|(label, count)| writeln!(f, "{label:label_width$}  {count:>count_width$}"))
     }
-}
-
-/// With a comma before every three digits.
-fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// In megabytes, or kilobytes if there is not one of them, with one digit after the point.
-fn size(bytes: u128) -> String {
-    let (unit, name) = if bytes < 1_000_000 { (1_000, "kB") } else { (1_000_000, "MB") };
-    let tenths = bytes * 10 / unit;
-    format!("{}.{} {name}", grouped(tenths / 10), tenths % 10)
 }

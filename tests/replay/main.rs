@@ -6,4 +6,7 @@ mod output;
 mod program;
 mod refusals;
 mod rejects;
+mod rollout;
+mod shadow;
+mod slow;
 mod summary;

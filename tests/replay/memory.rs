@@ -4,12 +4,16 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::program::{Folder, binary, of_email};
+use crate::program::{Folder, amplifying, binary, of_email};
 
-/// Writes `once`, and then ten times as much, to a replay that has not yet seen the end of its
-/// input; returns the peak of its memory after each, in KiB.
+/// The peaks of memory after `once`, and after ten times as much.
 fn peaks(flags: &[&str], test: &str, once: &str) -> (u64, u64) {
-    let folder = Folder::new(test);
+    peaks_of_folder(&Folder::new(test), flags, once, &once.repeat(10))
+}
+
+/// Writes `first` and then `second` to a replay that has not yet seen the end of its input; returns
+/// the peak of its memory after each, in KiB.
+fn peaks_of_folder(folder: &Folder, flags: &[&str], first: &str, second: &str) -> (u64, u64) {
     let mut child = Command::new(binary())
         .args(["--destinations", &folder.destinations(), "--rejects", &folder.path("rejects.ndjson")])
         .args(flags)
@@ -19,16 +23,14 @@ fn peaks(flags: &[&str], test: &str, once: &str) -> (u64, u64) {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let mut peak_after = |times: usize| {
-        for _ in 0..times {
-            stdin.write_all(once.as_bytes()).unwrap();
-        }
+    let mut peak_after = |input: &str| {
+        stdin.write_all(input.as_bytes()).unwrap();
         // All but what the pipe holds has been read by now.
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     };
-    let peaks = (peak_after(1), peak_after(10));
+    let peaks = (peak_after(first), peak_after(second));
     drop(stdin);
     assert!(child.wait().unwrap().code().is_some());
     peaks
@@ -56,4 +58,31 @@ fn memory_does_not_grow_with_the_number_of_bad_lines() {
 fn memory_does_not_grow_with_the_length_of_a_line() {
     let no_line_feed = "x".repeat(2_000_000);
     assert_flat(peaks(&["--max-line-bytes", "1000"], "memory_of_one_line", &no_line_feed));
+}
+
+/// As many messages held, even as hashes of 16 bytes, would be 2,400 KiB.
+#[test]
+fn memory_does_not_grow_with_the_number_of_messages() {
+    let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
+    // 154,449 messages; the ordinary lines after it push it through the pipe.
+    let with_monster = format!("{}\n{ordinary}", amplifying("upd_monster", 2, 393));
+    let folder = Folder::new("memory_of_messages");
+    let rollout = folder.write(
+        "rollout.json",
+        r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
+    );
+    for flags in [&["--legacy"][..], &["--shadow"], &["--rollout", &rollout]] {
+        assert_flat(peaks_of_folder(&folder, flags, &ordinary, &with_monster));
+    }
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_messages_that_differ() {
+    let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
+    // 80,000 that differ: as hashes they would be 2,500 KiB at the least.
+    let with_monster = format!("{}\n{ordinary}", amplifying("upd_monster", 2, 200));
+    let folder = Folder::new("memory_of_differences");
+    let others = folder.write("others.json", r#"{"aud_1": [{"id": "dst_other"}]}"#);
+    let flags = ["--shadow", "--legacy-destinations", &others];
+    assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &with_monster));
 }

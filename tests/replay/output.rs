@@ -158,9 +158,23 @@ fn closed_output_ends_the_replay_quietly() {
 fn help_names_every_option_and_exit_status() {
     for flag in ["--help", "-h"] {
         let run = replay(&["--explain", flag], "");
-        for text in
-            ["--destinations", "--explain", "--rejects", "--max-line-bytes", "\n  0 ", "\n  1 ", "\n  2 "]
-        {
+        for text in [
+            "--destinations",
+            "--explain",
+            "--legacy ",
+            "--shadow ",
+            "--legacy-destinations",
+            "--rollout",
+            "--tiers",
+            "--max-messages",
+            "--slow",
+            "--rejects",
+            "--max-line-bytes",
+            "\n  0 ",
+            "\n  1 ",
+            "\n  2 ",
+            "\n  3 ",
+        ] {
             assert!(run.stdout.contains(text), "{text}");
         }
         assert!(run.stdout.lines().all(|line| line.len() <= 100), "{}", run.stdout);

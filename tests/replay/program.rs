@@ -115,6 +115,23 @@ pub fn of_email(id: &str) -> String {
     update(id, "in", r#"{"type":"email","id":"a@example.com"}"#)
 }
 
+/// `types` types with `ids` IDs each: `ids` to the power of `types` messages.
+pub fn amplifying(id: &str, types: usize, ids: usize) -> String {
+    let ids =
+        (0..types).flat_map(|of| (0..ids).map(move |id| format!(r#"{{"type":"type_{of}","id":"{id}"}}"#)));
+    update(id, "in", &ids.collect::<Vec<_>>().join(","))
+}
+
+/// What the summary says about `label`.
+#[track_caller]
+pub fn count(run: &Run, label: &str) -> String {
+    let mut rows = run.stderr.lines().filter_map(|row| row.rsplit_once("  "));
+    match rows.find(|(name, _)| name.trim() == label) {
+        Some((_, count)) => count.trim().to_owned(),
+        None => panic!("no `{label}` in {}", run.stderr),
+    }
+}
+
 /// The ids of the updates that were printed, in the order of their lines.
 pub fn update_ids(stdout: &str) -> Vec<String> {
     let id_of = |line| {

@@ -88,9 +88,36 @@ fn options_that_make_no_sense_are_refused() {
         );
     }
     assert_refused(
+        &with_destinations(&["--max-messages=-1", "--slow=x"]),
+        "--max-messages is `-1`, expected a whole number of at least 0",
+    );
+    assert_refused(
         &with_destinations(&["-", "-"]),
         "`-` is given twice, and standard input can be read once",
     );
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let folder = Folder::new("options_that_do_not_go_together_are_refused");
+    let destinations = folder.destinations();
+    let check = |rest: &[&str], message: &str| {
+        let run = replay(&[&["--destinations", &*destinations], rest].concat(), of_email("upd_1"));
+        assert_refused(&run, message);
+    };
+    let modes = [&["--explain"][..], &["--legacy"], &["--shadow"], &["--rollout", "rollout.json"]];
+    for (index, one) in modes.iter().enumerate() {
+        for other in &modes[index + 1..] {
+            let message = format!("{} and {} exclude each other, see --help", one[0], other[0]);
+            check(&[*one, *other].concat(), &message);
+            check(&[*other, *one].concat(), &message);
+        }
+    }
+    check(&["--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
+    check(&["--legacy", "--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
+    check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout, see --help");
+    check(&["--max-messages", "1"], "--max-messages needs --slow, see --help");
+    check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages, see --help");
 }
 
 #[test]
