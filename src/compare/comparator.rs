@@ -258,8 +258,9 @@ where
 {
     let mut comparator = Comparator::new(key.clone(), *budget);
     loop {
-        let mut of_legacy = legacy().into_iter();
-        let mut of_dedupe = dedupe().into_iter();
+        // The shorter one is asked again after its end, which only fused iterators repeat.
+        let mut of_legacy = legacy().into_iter().fuse();
+        let mut of_dedupe = dedupe().into_iter().fuse();
         while !comparator.is_refused() {
             match (of_legacy.next(), of_dedupe.next()) {
                 (Some(legacy), Some(dedupe)) => comparator.feed_both(&legacy, &dedupe),
