@@ -236,7 +236,10 @@ fn a_typical_decision_allocates_this_often() {
     let update = typical(1).0;
     let settings = [NONE, EMAIL, NONE, PHONE, NONE, BOTH, NONE, EMAIL, NONE, PHONE];
     let destinations = destinations(settings);
-    assert_eq!((update.external_ids().len(), destinations.len(), destinations.distinct_settings()), (5, 10, 4));
+    assert_eq!(
+        (update.external_ids().len(), destinations.len(), destinations.distinct_settings()),
+        (5, 10, 4)
+    );
     let (events, heap) = measure(|| decide(&update, &destinations));
     println!("a typical decision: {heap:?}");
     assert_eq!(events.len(), 4);

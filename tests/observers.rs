@@ -116,7 +116,12 @@ impl Recorder {
 }
 
 /// Everything that can be watched, once.
-fn watch(update: &ProfileUpdate, destinations: &Destinations, release: &Release, observer: &mut dyn Observer) {
+fn watch(
+    update: &ProfileUpdate,
+    destinations: &Destinations,
+    release: &Release,
+    observer: &mut dyn Observer,
+) {
     decide_with(update, destinations, observer);
     decide_legacy_with(update, destinations, observer);
     explain_with(update, destinations, observer);
@@ -144,7 +149,7 @@ fn any_release() -> impl Strategy<Value = Release> {
 const DECIDE: [Step; 3] = [Step::SelectLatest, Step::FilterByTrigger, Step::GroupIds];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn results_are_the_same_whoever_watches(

@@ -47,7 +47,7 @@ fn one_plain_destination() -> Destinations {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn messages_are_all_combinations(World { update, destinations } in any_world()) {

@@ -285,7 +285,7 @@ fn destinations() -> Destinations {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn configurations_from_json_and_from_code_are_the_same(
@@ -458,10 +458,7 @@ fn values_of_another_type_are_refused() {
 /// Two values for one field could mean either: a shutoff that is overwritten shuts nothing off.
 #[test]
 fn a_field_that_is_given_twice_is_refused() {
-    assert_text_refused(
-        r#"{"flag":{"name":"dedupe","share":0,"share":10000}}"#,
-        "duplicate field `share`",
-    );
+    assert_text_refused(r#"{"flag":{"name":"dedupe","share":0,"share":10000}}"#, "duplicate field `share`");
     assert_text_refused(
         r#"{"flag":{"name":"dedupe","share":1},"compare":false,"compare":true}"#,
         "duplicate field `compare`",

@@ -31,10 +31,8 @@ type Plain = (Vec<Value>, Vec<String>);
 fn multiplied_out(events: &[IdGroupEvent<'_>]) -> Vec<Plain> {
     let mut messages = Vec::new();
     for event in events {
-        let ids: Vec<Value> = serde_json::to_value(event).unwrap()["id_group"]["external_ids"]
-            .as_array()
-            .unwrap()
-            .clone();
+        let ids: Vec<Value> =
+            serde_json::to_value(event).unwrap()["id_group"]["external_ids"].as_array().unwrap().clone();
         let destinations: Vec<String> = event
             .destinations()
             .iter()
@@ -80,9 +78,9 @@ fn sampled(difference: &Difference<OutboundSample>) -> BTreeMap<String, Copies> 
         assert_eq!(message["is_cut"], json!(false));
         (json!([message["external_ids"], message["destinations"]]).to_string(), sample.copies)
     });
-    let sampled: BTreeMap<_, _> = samples.collect();
-    assert_eq!(sampled.len(), difference.samples.len());
-    sampled
+    let named: BTreeMap<_, _> = samples.collect();
+    assert_eq!(named.len(), difference.samples.len());
+    named
 }
 
 /// What the comparison says of these events is what multiplying them out says.
@@ -101,7 +99,10 @@ fn assert_as_multiplied_out(
             assert_eq!(*messages, all_legacy.len() as u64);
         }
         Comparison::Different(difference) => {
-            assert_eq!((difference.legacy, difference.dedupe), (all_legacy.len() as u64, all_dedupe.len() as u64));
+            assert_eq!(
+                (difference.legacy, difference.dedupe),
+                (all_legacy.len() as u64, all_dedupe.len() as u64)
+            );
             assert_eq!(sampled(difference), differing);
             assert_eq!(difference.messages(), differing.len() as u64);
             assert_eq!(difference.extent, Extent::Whole);
@@ -120,7 +121,7 @@ fn assert_as_multiplied_out(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn both_flows_send_the_same_to_destinations_that_do_not_dedupe(
@@ -377,7 +378,8 @@ fn what_deduping_destinations_are_sent_is_not_compared() {
 /// Neither the update's id nor the order of a type's IDs is a part of a message.
 #[test]
 fn only_content_is_compared() {
-    let emails = vec![email("c").first_seen_at("2020-01-01T00:00:00Z".parse().unwrap()), email("b"), email("a")];
+    let emails =
+        vec![email("c").first_seen_at("2020-01-01T00:00:00Z".parse().unwrap()), email("b"), email("a")];
     assert_eq!(with_bug(&[Shop { id: "upd_2", emails, ..shop() }]), Comparison::Identical { messages: 6 });
 }
 
@@ -390,12 +392,16 @@ fn an_event_that_is_shared_is_compared_for_the_destinations_that_do_not_dedupe()
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].destinations().len(), 3, "Twilio has no phone to send to");
     let legacy = decide_legacy(&update, &destinations);
-    assert_eq!(assert_as_multiplied_out(&legacy, &events, &everything()), Comparison::Identical { messages: 1 });
+    assert_eq!(
+        assert_as_multiplied_out(&legacy, &events, &everything()),
+        Comparison::Identical { messages: 1 }
+    );
 }
 
 #[test]
 fn a_difference_names_ids_and_destinations() {
-    let Comparison::Different(found) = with_bug(&[Shop { phones: vec![], emails: vec![email("a")], ..shop() }])
+    let Comparison::Different(found) =
+        with_bug(&[Shop { phones: vec![], emails: vec![email("a")], ..shop() }])
     else {
         panic!("the bug is not found")
     };
@@ -435,7 +441,9 @@ fn samples_are_cut_where_the_budget_ends() {
         let (update, destinations) = (shop().update(), shop().destinations());
         let legacy = decide_legacy(&update, &destinations);
         let budget = ComparisonBudget::default().sample_bytes(bytes);
-        let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget, &mut ()) else { panic!() };
+        let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget, &mut ()) else {
+            panic!()
+        };
         assert_eq!(found.samples.len(), 6);
         for sample in found.samples {
             let message = sample.message;
@@ -463,9 +471,8 @@ fn the_default_keeps_sixteen_samples() {
 /// Refused before a message is made: one of these flows has 2^70 messages.
 #[test]
 fn an_amplification_above_the_limit_is_refused_at_once() {
-    let ids = (0..70).flat_map(|number| {
-        ["a", "b"].map(|id| ExternalId::new(format!("type_{number}"), id).unwrap())
-    });
+    let ids = (0..70)
+        .flat_map(|number| ["a", "b"].map(|id| ExternalId::new(format!("type_{number}"), id).unwrap()));
     let monster = Shop { emails: ids.collect(), phones: vec![], ..shop() }.update();
     let (small, destinations) = (shop().update(), shop().destinations());
     let budget = ComparisonBudget::default().messages(u64::MAX - 1);
@@ -484,8 +491,9 @@ fn an_amplification_above_the_limit_is_refused_at_once() {
 #[test]
 fn the_limit_itself_is_allowed() {
     let (update, destinations) = (shop().update(), shop().destinations());
-    let compared =
-        |most| compare_with(&update, &destinations, &KEY, &ComparisonBudget::default().messages(most), &mut ());
+    let compared = |most| {
+        compare_with(&update, &destinations, &KEY, &ComparisonBudget::default().messages(most), &mut ())
+    };
     assert_eq!(compared(6), Comparison::Identical { messages: 6 });
     assert_eq!(compared(5), Comparison::Refused { flow: Flow::Legacy, most: 5 });
 }

@@ -275,3 +275,68 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::compare::Encoder;
+
+    /// A message by its hash, which no message of the outside can choose.
+    struct Hashed(u128);
+
+    impl Message for Hashed {
+        type Sample = u128;
+
+        fn encode(&self, _: &mut Encoder) {
+            unreachable!("it is hashed already")
+        }
+
+        fn sample(&self, _: usize) -> u128 {
+            self.0
+        }
+    }
+
+    fn compare_hashes(legacy: &[u128], dedupe: &[u128], differing_messages: usize) -> Comparison<u128> {
+        let budget = ComparisonBudget::default().differing_messages(differing_messages);
+        let mut comparator = Comparator::new(ComparisonKey::new([0; 16]), budget);
+        loop {
+            for (flow, hashes) in [(Flow::Legacy, legacy), (Flow::Dedupe, dedupe)] {
+                for &hash in hashes {
+                    comparator.take(flow, hash, &Hashed(hash));
+                }
+            }
+            match comparator.end_of_streams() {
+                NextStep::FeedAgain(again) => comparator = again,
+                NextStep::Done(comparison) => return comparison,
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_adds_nothing_to_the_sum_is_counted() {
+        let Comparison::Different(found) = compare_hashes(&[0], &[], 1) else { panic!() };
+        assert_eq!((found.only_in_legacy, found.extent), (1, Extent::Whole));
+    }
+
+    /// Neighbours, and the ends of the range: a slice that is off by one has no other chance to show.
+    #[test]
+    fn slices_meet_without_gap_and_overlap() {
+        let all = [0, 1, 2, 3, 7, 8, u128::MAX / 2, u128::MAX - 2, u128::MAX - 1, u128::MAX];
+        for differing_messages in 1..=all.len() {
+            for rotation in 0..all.len() {
+                let mut hashes = all;
+                hashes.rotate_left(rotation);
+                let Comparison::Different(found) = compare_hashes(&hashes, &[5], differing_messages) else {
+                    panic!()
+                };
+                assert_eq!((found.only_in_legacy, found.only_in_dedupe), (10, 1), "{differing_messages}");
+                assert_eq!(found.extent, Extent::Whole);
+                let mut sampled: Vec<u128> = found.samples.iter().map(|sample| sample.message).collect();
+                sampled.sort_unstable();
+                assert_eq!(sampled, [0, 1, 2, 3, 5, 7, 8, all[6], all[7], all[8], all[9]]);
+            }
+        }
+    }
+}

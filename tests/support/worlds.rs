@@ -3,7 +3,7 @@
 
 use idgroup::{
     Collection, Computation, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile,
-    ProfileUpdate, Timestamp, Trigger,
+    ProfileUpdate, ProfileUpdateBuilder, Timestamp, Trigger,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -36,7 +36,7 @@ pub fn any_update() -> impl Strategy<Value = ProfileUpdate> {
                 .membership(membership)
                 .trigger(trigger)
                 .external_ids(ids);
-            computed_at.into_iter().fold(update, |update, at| update.computed_at(at)).build().unwrap()
+            computed_at.into_iter().fold(update, ProfileUpdateBuilder::computed_at).build().unwrap()
         },
     )
 }
@@ -65,8 +65,9 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 
 fn any_key() -> impl Strategy<Value = ExternalIdKey> {
     let collection = prop_oneof![4 => Just(Collection::Users), 1 => Just(Collection::Accounts)];
-    (select(&TYPES), select(&["a", "b", "c"]), collection)
-        .prop_map(|(id_type, id, collection)| ExternalIdKey::new(id_type, id).unwrap().in_collection(collection))
+    (select(&TYPES), select(&["a", "b", "c"]), collection).prop_map(|(id_type, id, collection)| {
+        ExternalIdKey::new(id_type, id).unwrap().in_collection(collection)
+    })
 }
 
 fn any_external_id() -> impl Strategy<Value = ExternalId> {
