@@ -150,7 +150,7 @@ impl Message for Number {
 /// One flow after the other is what costs the most: nothing cancels until the map has overflown.
 #[test]
 fn feeding_one_flow_after_the_other_stays_below_512_kib() {
-    let (_, heap) = measure(|| {
+    let ((), heap) = measure(|| {
         let mut comparator = Comparator::new(KEY, ComparisonBudget::default());
         for flow in [Flow::Legacy, Flow::Dedupe] {
             (0..100_000).for_each(|number| comparator.feed(flow, &Number(number)));
@@ -166,7 +166,7 @@ fn feeding_one_flow_after_the_other_stays_below_512_kib() {
 fn a_differing_message_is_held_in_at_most_70_bytes() {
     for most in [1_024, 4_096, 16_384] {
         let budget = ComparisonBudget::default().differing_messages(most).samples(0);
-        let (_, heap) = measure(|| {
+        let ((), heap) = measure(|| {
             let mut comparator = Comparator::new(KEY, budget);
             (0..10 * most as u64).for_each(|number| comparator.feed(Flow::Legacy, &Number(number)));
             black_box(comparator);
