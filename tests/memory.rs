@@ -176,6 +176,25 @@ fn a_differing_message_is_held_in_at_most_70_bytes() {
     }
 }
 
+/// One flow lags behind the other by as much as the budget holds: each step adds a message to the
+/// map and takes another one out of it, which leaves its nodes as empty as they get.
+#[test]
+fn a_flow_that_lags_behind_keeps_the_map_as_small() {
+    let most = 4_096;
+    let (comparator, heap) = measure(|| {
+        let mut comparator = Comparator::new(KEY, ComparisonBudget::default());
+        (0..most).for_each(|number| comparator.feed(Flow::Legacy, &Number(number)));
+        for number in 0..10 * most {
+            comparator.feed(Flow::Dedupe, &Number(number));
+            comparator.feed(Flow::Legacy, &Number(number + most));
+        }
+        comparator
+    });
+    println!("a flow that lags behind: {heap:?}");
+    assert!(heap.peak <= 70 * 4_096, "{heap:?}");
+    drop(comparator);
+}
+
 #[test]
 fn samples_are_held_in_about_their_bytes() {
     let long = "x".repeat(100_000);
