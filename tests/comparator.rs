@@ -452,6 +452,22 @@ fn where_one_part_ends_and_the_next_begins_is_a_part_of_a_message() {
     assert!(compared(&[mail(&["x0", "y"])], &[mail(&["x0", "y"])]).is_identical());
 }
 
+/// Short parts are gathered before they are hashed, and long ones are not: wherever that changes,
+/// no byte of a message gets lost, and what follows still counts.
+#[test]
+fn long_messages_are_compared_to_their_last_byte() {
+    for length in (0..8).chain(220..270).chain([500, 512, 600, 5_000]) {
+        let long = "x".repeat(length);
+        let message = mail(&["a", &long, "b"]);
+        let same = |other: &[&str]| compared(std::slice::from_ref(&message), &[mail(other)]).is_identical();
+        assert!(same(&["a", &long, "b"]), "{length}");
+        assert!(!same(&["c", &long, "b"]), "{length}");
+        assert!(!same(&["a", &long, "c"]), "{length}");
+        assert!(!same(&["a", &format!("{long}x"), "b"]), "{length}");
+        assert!(!same(&["a", &long.replacen('x', "y", 1), "b"]) || length == 0, "{length}");
+    }
+}
+
 /// Equal sums are not enough: the hash of a message could be anything, 0 included.
 #[test]
 fn a_number_of_messages_is_a_part_of_the_verdict() {
