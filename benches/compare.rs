@@ -2,39 +2,23 @@
 //! the original worker, which held every message of both flows in a map. `cargo bench --bench compare`
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
-use std::collections::HashMap;
+mod yardsticks;
+
 use std::hash::Hasher;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare_events};
-use idgroup::{Destinations, IdGroupEvent, OutboundMessage, ProfileUpdate, decide, decide_legacy};
-use serde_json::json;
+use idgroup::{IdGroupEvent, decide, decide_legacy};
 use siphasher::sip128::{Hasher128, SipHasher24};
+use yardsticks::{monster, two_maps};
 
 const KEY: [u8; 16] = *b"sixteen random b";
 
-/// An update that amplifies to `user_ids` × 50 × 60 messages, for three plain destinations and one that dedupes.
-fn monster(user_ids: usize) -> (ProfileUpdate, Destinations) {
-    let of_type = |id_type: &'static str, count: usize| {
-        (0..count).map(move |i| json!({"type": id_type, "id": format!("person-{i}@example.com")}))
-    };
-    let ids: Vec<_> =
-        of_type("email", 50).chain(of_type("phone", 60)).chain(of_type("user_id", user_ids)).collect();
-    let update = json!({
-        "id": "upd_1", "space_id": "spa_1", "profile_id": "use_1", "computation": {"id": "aud_1"},
-        "membership": "in", "trigger": {"reason": "value_changed"}, "external_ids": ids,
-    });
-    let destinations = json!([
-        {"id": "dst_1", "dedupes_on": ["email"]}, {"id": "dst_2"}, {"id": "dst_3"}, {"id": "dst_4"},
-    ]);
-    (serde_json::from_value(update).unwrap(), serde_json::from_value(destinations).unwrap())
-}
-
 /// 150,000 messages: generating them and looking at each ID; at most 10 ns per message.
 fn outbound(c: &mut Criterion) {
-    let (update, destinations) = monster(50);
+    let (update, destinations) = monster(50, 60, 50);
     let events = decide_legacy(&update, &destinations);
     let messages = events[0].outbound_messages();
     let mut group = c.benchmark_group("outbound_150000");
@@ -63,7 +47,7 @@ fn outbound(c: &mut Criterion) {
 
 fn compare(c: &mut Criterion) {
     for user_ids in [1, 50, 500] {
-        let (update, destinations) = monster(user_ids);
+        let (update, destinations) = monster(50, 60, user_ids);
         let (legacy, dedupe) = (decide_legacy(&update, &destinations), decide(&update, &destinations));
         let (key, budget) = (ComparisonKey::new(KEY), ComparisonBudget::default());
         assert!(compare_events(&legacy, &dedupe, &key, &budget, &mut ()).is_identical());
@@ -113,37 +97,6 @@ fn generate_and_hash(events: &[IdGroupEvent<'_>]) -> u128 {
 fn push_part(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend((part.len() as u64).to_le_bytes());
     bytes.extend(part);
-}
-
-/// The original worker's way: each message as a string in a map, with its number.
-fn two_maps(events: &[IdGroupEvent<'_>]) -> HashMap<String, u64> {
-    let mut map = HashMap::new();
-    for event in events {
-        let plain: Vec<&str> = event
-            .destinations()
-            .iter()
-            .filter(|d| d.dedupes_on().is_none())
-            .map(idgroup::Destination::id)
-            .collect();
-        if plain.is_empty() {
-            continue;
-        }
-        for message in event.outbound_messages().iter() {
-            *map.entry(render(message, &plain)).or_default() += 1;
-        }
-    }
-    map
-}
-
-fn render(message: OutboundMessage<'_>, plain: &[&str]) -> String {
-    let mut text = plain.join(",");
-    for id in message.external_ids() {
-        for part in [id.collection().as_str(), id.id_type(), id.id(), id.encoding()] {
-            text.push('\n');
-            text.push_str(part);
-        }
-    }
-    text
 }
 
 fn quick() -> Criterion {
