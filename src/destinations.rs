@@ -21,8 +21,8 @@ use crate::{Destination, InputError, Problem};
 /// use idgroup::{Destination, Destinations};
 ///
 /// let destinations = Destinations::new([
-///     Destination::new("dst_1")?.named("SendGrid").deduping_on(["email"])?,
-///     Destination::new("dst_2")?.named("Google Ads"),
+///     Destination::new("dst_1")?.with_name("SendGrid").deduping_on(["email"])?,
+///     Destination::new("dst_2")?.with_name("Google Ads"),
 /// ])?;
 /// assert_eq!(destinations.len(), 2);
 ///
@@ -186,8 +186,8 @@ mod tests {
     fn one_setting_for_all_that_decide_alike() {
         let destinations = Destinations::new([
             deduping("d", ["phone", "email"]),
-            Destination::new("c").unwrap().named("Google Ads"),
-            deduping("b", ["email", "phone", "email"]).named("Twilio"),
+            Destination::new("c").unwrap().with_name("Google Ads"),
+            deduping("b", ["email", "phone", "email"]).with_name("Twilio"),
             deduping("a", ["email"]),
             Destination::new("e").unwrap(),
         ])

@@ -91,25 +91,25 @@ mod tests {
 
     #[test]
     fn are_by_type_and_from_latest_to_earliest() {
-        let early = id("email", "early").first_seen_at(at(1));
-        let late = id("email", "late").first_seen_at(at(2));
+        let early = id("email", "early").with_created_at(at(1));
+        let late = id("email", "late").with_created_at(at(2));
         let unknown = id("email", "unknown");
         assert_order(&[early.clone(), late, unknown], "late early unknown", "early late unknown");
-        let phone = id("phone", "1").first_seen_at(at(9));
+        let phone = id("phone", "1").with_created_at(at(9));
         assert_order(&[phone, early], "early 1", "early 1");
     }
 
     #[test]
     fn ties_go_to_the_greatest_identity() {
         assert_order(&[id("email", "a"), id("email", "b")], "b a", "a b");
-        let account = id("email", "z").in_collection(Collection::Accounts);
+        let account = id("email", "z").with_collection(Collection::Accounts);
         assert_order(&[account, id("email", "a")], "a z", "z a");
     }
 
     #[test]
     fn when_an_id_came_does_not_make_it_later() {
-        let brought = id("email", "a").first_seen_at(at(1)).came_to_profile_at(at(9));
-        assert_order(&[brought, id("email", "b").first_seen_at(at(2))], "b a", "a b");
+        let brought = id("email", "a").with_created_at(at(1)).with_attached_at(at(9));
+        assert_order(&[brought, id("email", "b").with_created_at(at(2))], "b a", "a b");
     }
 
     #[test]
@@ -121,13 +121,13 @@ mod tests {
             (String::from(id.encoding()), id.created_at(), id.attached_at())
         };
         let plain = id("email", "a");
-        let seen = |second| plain.clone().first_seen_at(at(second));
+        let seen = |second| plain.clone().with_created_at(at(second));
         assert_eq!(
-            merged(&[plain.clone().encoded_as("sha256"), seen(3), seen(2).encoded_as("md5"), seen(4)]),
+            merged(&[plain.clone().with_encoding("sha256"), seen(3), seen(2).with_encoding("md5"), seen(4)]),
             ("sha256".into(), Some(at(2)), Some(at(2))),
         );
         // The default of one repeat does not beat what another knows.
-        let came = plain.clone().came_to_profile_at(at(5));
+        let came = plain.clone().with_attached_at(at(5));
         assert_eq!(merged(&[seen(1), came]), ("none".into(), Some(at(1)), Some(at(5))));
     }
 

@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn accounts(id_type: &str, id: &str) -> ExternalIdKey {
-        users(id_type, id).in_collection(Collection::Accounts)
+        users(id_type, id).with_collection(Collection::Accounts)
     }
 
     fn hash(keys: &[ExternalIdKey]) -> String {

@@ -57,7 +57,7 @@ mod tests {
         let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
         let email = |second| {
             let id = ExternalId::new("email", alloc::format!("seen {second}")).unwrap();
-            id.first_seen_at(at(second))
+            id.with_created_at(at(second))
         };
         let update = ProfileUpdate::builder()
             .id("upd_1")

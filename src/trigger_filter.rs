@@ -149,7 +149,7 @@ mod tests {
     #[track_caller]
     fn assert_refused(trigger: Trigger, membership: Membership, expected: Option<DropReason>) {
         let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
-        let came = |id_type, id, second| ExternalId::from(key(id_type, id)).came_to_profile_at(at(second));
+        let came = |id_type, id, second| ExternalId::from(key(id_type, id)).with_attached_at(at(second));
         let update = ProfileUpdate::builder()
             .id("upd_1")
             .space_id("spa_1")

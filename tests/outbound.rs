@@ -211,7 +211,7 @@ fn lanes_part_at_the_limit() {
 #[test]
 fn collections_do_not_multiply() {
     let user = ExternalId::new("email", "a").unwrap();
-    let account = user.clone().in_collection(idgroup::Collection::Accounts);
+    let account = user.clone().with_collection(idgroup::Collection::Accounts);
     let update = ProfileUpdate::builder()
         .id("upd_1")
         .space_id("spa_1")

@@ -179,7 +179,7 @@ struct Shop {
 }
 
 fn email(id: &str) -> ExternalId {
-    ExternalId::new("email", id).unwrap().first_seen_at("2026-01-01T00:00:00Z".parse().unwrap())
+    ExternalId::new("email", id).unwrap().with_created_at("2026-01-01T00:00:00Z".parse().unwrap())
 }
 
 fn phone(id: &str) -> ExternalId {
@@ -277,8 +277,8 @@ fn only_the_latest_ids_where_all_belong_are_found() {
 fn a_wrong_value_type_collection_or_encoding_is_found() {
     let replaced = |c: ExternalId| Shop { emails: vec![email("a"), email("b"), c], ..shop() };
     assert_found(&[replaced(email("C"))], 2, 2, 0);
-    assert_found(&[replaced(email("c").encoded_as("sha256"))], 2, 2, 0);
-    assert_found(&[replaced(email("c").in_collection(Collection::Accounts))], 2, 2, 0);
+    assert_found(&[replaced(email("c").with_encoding("sha256"))], 2, 2, 0);
+    assert_found(&[replaced(email("c").with_collection(Collection::Accounts))], 2, 2, 0);
     let phones = ["1", "2"].map(|id| ExternalId::new("Phone", id).unwrap()).into();
     assert_found(&[Shop { phones, ..shop() }], 6, 6, 0);
 }
@@ -379,7 +379,7 @@ fn what_deduping_destinations_are_sent_is_not_compared() {
 #[test]
 fn only_content_is_compared() {
     let emails =
-        vec![email("c").first_seen_at("2020-01-01T00:00:00Z".parse().unwrap()), email("b"), email("a")];
+        vec![email("c").with_created_at("2020-01-01T00:00:00Z".parse().unwrap()), email("b"), email("a")];
     assert_eq!(with_bug(&[Shop { id: "upd_2", emails, ..shop() }]), Comparison::Identical { messages: 6 });
 }
 

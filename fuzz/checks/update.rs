@@ -37,7 +37,7 @@ fn destinations_of_interest(update: &ProfileUpdate) -> Destinations {
     let deduping = settings.iter().enumerate().map(|(position, types)| {
         Destination::new(format!("dst_{position}")).unwrap().deduping_on(types.iter().copied()).unwrap()
     });
-    let plain = Destination::new("dst_plain").unwrap().named("Google Ads");
+    let plain = Destination::new("dst_plain").unwrap().with_name("Google Ads");
     Destinations::new(deduping.chain([plain])).unwrap()
 }
 

@@ -162,10 +162,10 @@ impl Input {
             let listed = self.list[id]?;
             let mut external_id = ExternalId::from(key_of(id));
             if let Some(created_at) = listed.created_at {
-                external_id = external_id.first_seen_at(at(created_at));
+                external_id = external_id.with_created_at(at(created_at));
             }
             if let Some(attached_at) = listed.attached_at {
-                external_id = external_id.came_to_profile_at(at(attached_at));
+                external_id = external_id.with_attached_at(at(attached_at));
             }
             Some(external_id)
         });

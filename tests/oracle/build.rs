@@ -28,16 +28,16 @@ pub fn membership(is_in: bool) -> Membership {
 
 pub fn key(key: super::Key) -> ExternalIdKey {
     let made = ExternalIdKey::new(key.kind, key.id).unwrap();
-    if key.collection == ACCOUNTS { made.in_collection(Collection::Accounts) } else { made }
+    if key.collection == ACCOUNTS { made.with_collection(Collection::Accounts) } else { made }
 }
 
 pub fn external_id(id: &super::Id) -> ExternalId {
-    let mut made = ExternalId::from(key(id.key)).encoded_as(id.encoding);
+    let mut made = ExternalId::from(key(id.key)).with_encoding(id.encoding);
     if let Some(tick) = id.created_at {
-        made = made.first_seen_at(timestamp(tick));
+        made = made.with_created_at(timestamp(tick));
     }
     if let Some(tick) = id.attached_at {
-        made = made.came_to_profile_at(timestamp(tick));
+        made = made.with_attached_at(timestamp(tick));
     }
     made
 }
@@ -73,7 +73,7 @@ pub fn update(update: &super::Update) -> ProfileUpdate {
         .computation(
             Computation::new(update.computation_id)
                 .unwrap()
-                .of_class(update.class)
+                .with_class(update.class)
                 .with_key(update.computation_key),
         )
         .membership(membership(update.is_in))
@@ -89,7 +89,7 @@ pub fn destinations(destinations: &[super::Destination]) -> Destinations {
     Destinations::new(destinations.iter().map(|to| {
         let mut made = Destination::new(to.id).unwrap();
         if let Some(name) = to.name {
-            made = made.named(name);
+            made = made.with_name(name);
         }
         match &to.dedupes_on {
             Some(types) => made.deduping_on(types.iter().copied()).unwrap(),

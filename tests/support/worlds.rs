@@ -66,7 +66,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 fn any_key() -> impl Strategy<Value = ExternalIdKey> {
     let collection = prop_oneof![4 => Just(Collection::Users), 1 => Just(Collection::Accounts)];
     (select(&TYPES), select(&["a", "b", "c"]), collection).prop_map(|(id_type, id, collection)| {
-        ExternalIdKey::new(id_type, id).unwrap().in_collection(collection)
+        ExternalIdKey::new(id_type, id).unwrap().with_collection(collection)
     })
 }
 
@@ -74,9 +74,9 @@ fn any_external_id() -> impl Strategy<Value = ExternalId> {
     let encoding = prop_oneof![4 => Just("none"), 1 => Just("sha256")];
     (any_key(), encoding, option::of(any_time()), option::weighted(0.2, any_time())).prop_map(
         |(key, encoding, created_at, attached_at)| {
-            let id = ExternalId::from(key).encoded_as(encoding);
-            let id = created_at.into_iter().fold(id, ExternalId::first_seen_at);
-            attached_at.into_iter().fold(id, ExternalId::came_to_profile_at)
+            let id = ExternalId::from(key).with_encoding(encoding);
+            let id = created_at.into_iter().fold(id, ExternalId::with_created_at);
+            attached_at.into_iter().fold(id, ExternalId::with_attached_at)
         },
     )
 }
