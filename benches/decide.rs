@@ -36,7 +36,7 @@ fn beside_yardsticks(c: &mut Criterion, shape: &str, update: &ProfileUpdate, des
     group.bench_function("decide", |b| b.iter(|| decide(black_box(update), black_box(destinations))));
     group.bench_function("sha256_floor", |b| b.iter(|| sha256_floor(black_box(&bytes))));
     group.bench_function("naive", |b| {
-        b.iter(|| naive(black_box(update), black_box(&ids), black_box(destinations)))
+        b.iter(|| naive(black_box(update), black_box(&ids), black_box(destinations)));
     });
     group.bench_function("explain", |b| {
         b.iter(|| {

@@ -101,10 +101,10 @@ impl<'a> Judgement<'a> {
 
     fn events(&self) -> Vec<IdGroupEvent<'a>> {
         let settings = self.destinations.settings().iter();
-        let mut sending: Vec<&'a Setting> = settings
+        let mut sending: Vec<Sending<'a>> = settings
             .zip(&self.verdicts)
             .filter(|(_, verdict)| verdict.drop_reason().is_none())
-            .map(|(setting, _)| setting)
+            .map(|(setting, _)| Sending { setting, outline: self.outline(setting) })
             .collect();
         if sending.is_empty() {
             return Vec::new();
@@ -116,10 +116,11 @@ impl<'a> Judgement<'a> {
             .filter_map(|group| {
                 let (first, others) = group.split_first()?;
                 let sent_to = match others {
-                    [] => SentTo::one_setting(self.destinations, &first.members),
-                    _ => SentTo::merged(self.destinations, group.iter().map(|setting| &*setting.members)),
+                    [] => SentTo::one_setting(self.destinations, &first.setting.members),
+                    _ => SentTo::merged(self.destinations, group.iter().map(|of| &*of.setting.members)),
                 };
-                Some(IdGroupEvent::new(self.update, &message_ids, self.selection(first), sent_to))
+                let external_ids = self.outlined(first.setting, first.outline);
+                Some(IdGroupEvent::new(self.update, &message_ids, external_ids, sent_to))
             })
             .collect();
         events.sort_unstable_by_key(|event| event.destinations().first_position());
@@ -127,31 +128,55 @@ impl<'a> Judgement<'a> {
     }
 
     fn selection(&self, setting: &Setting) -> SelectedIds<'a> {
-        match self.selected_types(setting) {
-            None => SelectedIds::all(self.update.id_set()),
-            Some(_) => SelectedIds::one_of_each_type(
-                self.latest.of_types(setting.types.as_deref().unwrap_or_default()),
-            ),
+        self.outlined(setting, self.outline(setting))
+    }
+
+    fn outlined(&self, setting: &Setting, outline: Outline) -> SelectedIds<'a> {
+        match (outline, &setting.types) {
+            (Outline::All, _) | (_, None) => SelectedIds::all(self.update.id_set()),
+            (Outline::LatestOf(_), Some(types)) => SelectedIds::one_of_each_type(self.latest.of_types(types)),
+        }
+    }
+
+    fn outline(&self, setting: &Setting) -> Outline {
+        let Some(types) = &setting.types else { return Outline::All };
+        let bit_of =
+            |position: usize| 1_u64.rotate_left(u32::try_from(position % OUTLINED_TYPES).unwrap_or_default());
+        let present = self.latest.present(types);
+        // One ID of each type: as many as there are IDs means all of them.
+        match present.clone().count() == self.update.external_ids().len() {
+            true => Outline::All,
+            false => Outline::LatestOf(present.fold(0, |bits, position| bits | bit_of(position))),
         }
     }
 
     /// Equal if and only if both settings send the same IDs.
-    fn cmp_selections(&self, a: &Setting, b: &Setting) -> Ordering {
-        match (self.selected_types(a), self.selected_types(b)) {
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Less,
-            (Some(_), None) => Ordering::Greater,
-            (Some(a), Some(b)) => a.cmp(b),
-        }
-    }
-
-    /// The types of which a setting sends the latest ID; `None` if those are all IDs there are.
-    fn selected_types<'s>(
-        &'s self,
-        setting: &'s Setting,
-    ) -> Option<impl Iterator<Item = usize> + Clone + 's> {
-        let present = self.latest.present(setting.types.as_ref()?);
-        // One ID of each type: as many as there are IDs means all of them.
-        (present.clone().count() != self.update.external_ids().len()).then_some(present)
+    fn cmp_selections(&self, a: &Sending<'_>, b: &Sending<'_>) -> Ordering {
+        a.outline.cmp(&b.outline).then_with(|| match (a.outline, &a.setting.types, &b.setting.types) {
+            (Outline::LatestOf(_), Some(a), Some(b)) if self.destinations.types().len() > OUTLINED_TYPES => {
+                self.latest.present(a).cmp(self.latest.present(b))
+            }
+            _ => Ordering::Equal,
+        })
     }
 }
+
+/// A setting whose destinations are sent something.
+struct Sending<'a> {
+    setting: &'a Setting,
+    outline: Outline,
+}
+
+/// What a setting sends, in brief: the same for settings that send the same IDs, and compared at
+/// once where their types would be compared one by one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outline {
+    /// All IDs there are.
+    All,
+    /// The latest ID of some types: a bit for each, which types share that are so many apart in the
+    /// table as there are bits.
+    LatestOf(u64),
+}
+
+/// Up to so many types no two share a bit, and an outline says all.
+const OUTLINED_TYPES: usize = u64::BITS as usize;

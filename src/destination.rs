@@ -19,7 +19,7 @@ use crate::{InputError, Problem};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use idgroup::Destination;
 ///
-/// let from_code = Destination::new("dst_1")?.named("SendGrid").deduping_on(["email"])?;
+/// let from_code = Destination::new("dst_1")?.with_name("SendGrid").deduping_on(["email"])?;
 /// let from_json: Destination =
 ///     serde_json::from_str(r#"{"id":"dst_1","name":"SendGrid","dedupes_on":["email"]}"#)?;
 /// assert_eq!(from_code, from_json);
@@ -46,7 +46,7 @@ impl Destination {
     }
 
     /// The same destination with its integration's name, such as `SendGrid`.
-    pub fn named<'a>(self, name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_name<'a>(self, name: impl Into<Cow<'a, str>>) -> Self {
         Self { name: Some(name.into().into_owned().into()), ..self }
     }
 

@@ -21,8 +21,8 @@ use crate::{Destination, InputError, Problem};
 /// use idgroup::{Destination, Destinations};
 ///
 /// let destinations = Destinations::new([
-///     Destination::new("dst_1")?.named("SendGrid").deduping_on(["email"])?,
-///     Destination::new("dst_2")?.named("Google Ads"),
+///     Destination::new("dst_1")?.with_name("SendGrid").deduping_on(["email"])?,
+///     Destination::new("dst_2")?.with_name("Google Ads"),
 /// ])?;
 /// assert_eq!(destinations.len(), 2);
 ///
@@ -164,5 +164,47 @@ deserialize_by_read!(Destinations);
 impl Serialize for Destinations {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_slice().serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn deduping<const N: usize>(id: &str, id_types: [&str; N]) -> Destination {
+        Destination::new(id).unwrap().deduping_on(id_types).unwrap()
+    }
+
+    fn members(destinations: &Destinations) -> Vec<Vec<&str>> {
+        let ids = |setting: &Setting| setting.members.iter().map(|&at| destinations.by_id[at].id()).collect();
+        destinations.settings().iter().map(ids).collect()
+    }
+
+    #[test]
+    fn one_setting_for_all_that_decide_alike() {
+        let destinations = Destinations::new([
+            deduping("d", ["phone", "email"]),
+            Destination::new("c").unwrap().with_name("Google Ads"),
+            deduping("b", ["email", "phone", "email"]).with_name("Twilio"),
+            deduping("a", ["email"]),
+            Destination::new("e").unwrap(),
+        ])
+        .unwrap();
+        assert_eq!(members(&destinations), [vec!["c", "e"], vec!["a"], vec!["b", "d"]]);
+        assert_eq!(destinations.distinct_settings(), 3);
+        assert_eq!(destinations.setting_of(), [1, 2, 0, 2, 0]);
+        assert_eq!(
+            (destinations.types().position("phone"), destinations.types().position("fax")),
+            (Some(1), None)
+        );
+        assert_eq!((destinations.len(), destinations.is_empty()), (5, false));
+    }
+
+    #[test]
+    fn there_may_be_none() {
+        let none = Destinations::new([]).unwrap();
+        assert_eq!((none.len(), none.is_empty(), none.distinct_settings()), (0, true, 0));
     }
 }

@@ -28,7 +28,7 @@ pub struct ExternalIdKey {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use idgroup::{Collection, ExternalId};
 ///
-/// let email = ExternalId::new("email", "a@example.com")?.first_seen_at("2025-12-01T08:00:00Z".parse()?);
+/// let email = ExternalId::new("email", "a@example.com")?.with_created_at("2025-12-01T08:00:00Z".parse()?);
 /// assert_eq!(email.collection(), Collection::Users);
 /// assert_eq!(email.encoding(), "none");
 /// assert!(!format!("{email:?}").contains("a@example.com"));
@@ -76,7 +76,7 @@ impl ExternalIdKey {
     }
 
     /// The same identity in another collection.
-    pub fn in_collection(self, collection: Collection) -> Self {
+    pub fn with_collection(self, collection: Collection) -> Self {
         Self { collection, ..self }
     }
 
@@ -111,24 +111,24 @@ impl ExternalId {
     }
 
     /// The same ID in another collection.
-    pub fn in_collection(self, collection: Collection) -> Self {
-        Self { key: self.key.in_collection(collection), ..self }
+    pub fn with_collection(self, collection: Collection) -> Self {
+        Self { key: self.key.with_collection(collection), ..self }
     }
 
     /// The same ID with the name of its encoding; `none` without this call.
-    pub fn encoded_as<'a>(self, encoding: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_encoding<'a>(self, encoding: impl Into<Cow<'a, str>>) -> Self {
         let encoding = encoding.into();
         Self { encoding: (encoding != NO_ENCODING).then(|| encoding.into_owned().into()), ..self }
     }
 
     /// The same ID, first seen at `created_at`.
-    pub fn first_seen_at(self, created_at: Timestamp) -> Self {
+    pub fn with_created_at(self, created_at: Timestamp) -> Self {
         Self { created_at: Some(created_at), ..self }
     }
 
     /// The same ID, come to this profile at `attached_at`: needed only where that is later than
     /// when it was first seen, as for an ID that a merge brought.
-    pub fn came_to_profile_at(self, attached_at: Timestamp) -> Self {
+    pub fn with_attached_at(self, attached_at: Timestamp) -> Self {
         Self { attached_at: Some(attached_at), ..self }
     }
 

@@ -60,3 +60,81 @@ impl Serialize for ExternalIds {
         self.as_slice().serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::{Collection, Timestamp};
+
+    fn id(id_type: &str, id: &str) -> ExternalId {
+        ExternalId::new(id_type, id).unwrap()
+    }
+
+    fn at(second: i128) -> Timestamp {
+        Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_order(ids: &[ExternalId], latest_first: &str, by_identity: &str) {
+        let join = |ids: &mut dyn Iterator<Item = &ExternalId>| {
+            ids.map(ExternalId::id).collect::<Vec<_>>().join(" ")
+        };
+        let forwards = ExternalIds::new(ids.to_vec());
+        let backwards = ExternalIds::new(ids.iter().rev().cloned().collect());
+        for ids in [forwards, backwards] {
+            assert_eq!(join(&mut ids.as_slice().iter()), latest_first);
+            assert_eq!(join(&mut ids.by_identity()), by_identity);
+        }
+    }
+
+    #[test]
+    fn are_by_type_and_from_latest_to_earliest() {
+        let early = id("email", "early").with_created_at(at(1));
+        let late = id("email", "late").with_created_at(at(2));
+        let unknown = id("email", "unknown");
+        assert_order(&[early.clone(), late, unknown], "late early unknown", "early late unknown");
+        let phone = id("phone", "1").with_created_at(at(9));
+        assert_order(&[phone, early], "early 1", "early 1");
+    }
+
+    #[test]
+    fn ties_go_to_the_greatest_identity() {
+        assert_order(&[id("email", "a"), id("email", "b")], "b a", "a b");
+        let account = id("email", "z").with_collection(Collection::Accounts);
+        assert_order(&[account, id("email", "a")], "a z", "z a");
+    }
+
+    #[test]
+    fn when_an_id_came_does_not_make_it_later() {
+        let brought = id("email", "a").with_created_at(at(1)).with_attached_at(at(9));
+        assert_order(&[brought, id("email", "b").with_created_at(at(2))], "b a", "a b");
+    }
+
+    #[test]
+    fn repeats_count_once_with_the_earliest_known_times_and_the_first_encoding() {
+        let merged = |ids: &[ExternalId]| {
+            let ids = ExternalIds::new(ids.to_vec());
+            assert_eq!(ids.as_slice().len(), 1);
+            let id = &ids.as_slice()[0];
+            (String::from(id.encoding()), id.created_at(), id.attached_at())
+        };
+        let plain = id("email", "a");
+        let seen = |second| plain.clone().with_created_at(at(second));
+        assert_eq!(
+            merged(&[plain.clone().with_encoding("sha256"), seen(3), seen(2).with_encoding("md5"), seen(4)]),
+            ("sha256".into(), Some(at(2)), Some(at(2))),
+        );
+        // The default of one repeat does not beat what another knows.
+        let came = plain.clone().with_attached_at(at(5));
+        assert_eq!(merged(&[seen(1), came]), ("none".into(), Some(at(1)), Some(at(5))));
+    }
+
+    #[test]
+    fn each_type_is_one_run() {
+        let ids = ExternalIds::new(Vec::from([id("phone", "1"), id("email", "a"), id("email", "b")]));
+        let runs: Vec<usize> = ids.by_type().map(<[_]>::len).collect();
+        assert_eq!(runs, [2, 1]);
+    }
+}

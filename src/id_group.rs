@@ -256,3 +256,87 @@ impl Serialize for SelectedIds<'_> {
         serializer.collect_seq(self.iter().map(Outbound))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use super::*;
+    use crate::{Collection, Computation, Membership, Trigger};
+
+    fn users(id_type: &str, id: &str) -> ExternalIdKey {
+        ExternalIdKey::new(id_type, id).unwrap()
+    }
+
+    fn accounts(id_type: &str, id: &str) -> ExternalIdKey {
+        users(id_type, id).with_collection(Collection::Accounts)
+    }
+
+    fn hash(keys: &[ExternalIdKey]) -> String {
+        let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
+        IdGroup::new(SelectedIds::all(&ids)).hash().to_string()
+    }
+
+    // The vectors come from `printf '<bytes>' | sha256sum | cut -c1-32`; the bytes are above each.
+
+    #[test]
+    fn hashes_are_those_of_sha256sum() {
+        // idgroup/1\0\0\0\5users\0\0\0\5email\0\0\0\015a@example.com
+        assert_eq!(hash(&[users("email", "a@example.com")]), "5be25c1a6b84a5517960b3dccb164a07");
+        // idgroup/1\0\0\0\10accounts\0\0\0\10group_id\0\0\0\2g1\0\0\0\5users\0\0\0\5email\0\0\0\1a
+        //          \0\0\0\5users\0\0\0\5email\0\0\0\2\303\237
+        let three = [users("email", "ß"), users("email", "a"), accounts("group_id", "g1")];
+        assert_eq!(hash(&three), "28517e1c2ddb3c61ddb93555f8cb907b");
+        // idgroup/1
+        assert_eq!(hash(&[]), "0a98dbd9ee961f809f28d027dc16dd10");
+    }
+
+    #[test]
+    fn message_ids_are_those_of_sha256sum() {
+        let ids = ExternalIds::new(Vec::from([users("email", "a@example.com").into()]));
+        let update = ProfileUpdate::builder()
+            .id("upd_1")
+            .space_id("spa_1")
+            .profile_id("use_1")
+            .computation(Computation::new("aud_1").unwrap())
+            .membership(Membership::In)
+            .trigger(Trigger::ValueChanged)
+            .build()
+            .unwrap();
+        let message_id = MessageIds::of(&update).for_group(SelectedIds::all(&ids).hash());
+        // idgroup/message/1\0\0\0\5spa_1\0\0\0\5aud_1\0\0\0\5use_1\0\0\0\5upd_1
+        //                  \x5b\xe2\x5c\x1a\x6b\x84\xa5\x51\x79\x60\xb3\xdc\xcb\x16\x4a\x07
+        assert_eq!(message_id.to_string(), "idg_3771694d8d6c85a11889865dff2819b1");
+        assert_eq!(message_id.as_bytes()[..3], [0x37, 0x71, 0x69]);
+    }
+
+    #[test]
+    fn a_set_has_one_hash_however_it_was_selected() {
+        // By type, `accounts` comes after `users` here; by identity it comes first.
+        let keys = [users("email", "a"), accounts("phone", "1")];
+        let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
+        let selected = SelectedIds::one_of_each_type(ids.as_slice().iter());
+        assert_eq!(selected, SelectedIds::all(&ids));
+        assert_eq!(selected.hash(), SelectedIds::all(&ids).hash());
+
+        let one = ExternalIds::new(Vec::from([users("email", "a").into()]));
+        let selected = SelectedIds::one_of_each_type(one.as_slice().iter());
+        assert_eq!(selected.hash(), SelectedIds::all(&one).hash());
+        assert_eq!((selected.len(), selected.get(1), selected.is_empty()), (1, None, false));
+        assert!(SelectedIds::none().is_empty());
+        assert_ne!(selected, SelectedIds::none());
+    }
+
+    #[test]
+    fn lengths_keep_neighbouring_texts_apart() {
+        assert_ne!(hash(&[users("ab", "c")]), hash(&[users("a", "bc")]));
+        assert_ne!(hash(&[users("a", "b")]), hash(&[accounts("a", "b")]));
+    }
+
+    #[test]
+    fn leading_zeros_are_written() {
+        assert_eq!(IdGroupHash([0; 16]).to_string(), "00000000000000000000000000000000");
+        assert_eq!(MessageId([0; 16]).to_string(), "idg_00000000000000000000000000000000");
+        assert_eq!(IdGroupHash([7; 16]).as_bytes(), &[7; 16]);
+    }
+}

@@ -44,3 +44,53 @@ impl<'a> LatestIds<'a> {
         types.iter().copied().filter(|&position| matches!(self.0.get(position), Some(Some(_))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::{Computation, Destination, Destinations, Membership, Timestamp, Trigger};
+
+    /// The latest IDs of `email` and `phone`, of a profile whose emails came at 1, 2 and 3 seconds.
+    fn latest_at(computed_at: Option<i128>) -> String {
+        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
+        let email = |second| {
+            let id = ExternalId::new("email", alloc::format!("seen {second}")).unwrap();
+            id.with_created_at(at(second))
+        };
+        let update = ProfileUpdate::builder()
+            .id("upd_1")
+            .space_id("spa_1")
+            .profile_id("use_1")
+            .computation(Computation::new("aud_1").unwrap())
+            .membership(Membership::In)
+            .trigger(Trigger::ValueChanged)
+            .external_ids([email(2), email(3), email(1), ExternalId::new("phone", "backfilled").unwrap()]);
+        let update = match computed_at {
+            Some(second) => update.computed_at(at(second)),
+            None => update,
+        };
+        let update = update.build().unwrap();
+        let deduping = Destination::new("dst_1").unwrap().deduping_on(["phone", "fax", "email"]).unwrap();
+        let destinations = Destinations::new([deduping]).unwrap();
+        let latest = LatestIds::select(&update, destinations.types());
+        let ids: Vec<&str> = latest.of_types(&[0, 1, 2]).map(ExternalId::id).collect();
+        assert_eq!(latest.present(&[0, 1, 2]).count(), ids.len());
+        ids.join(", ")
+    }
+
+    #[test]
+    fn the_latest_id_is_of_the_time_of_the_update() {
+        assert_eq!(latest_at(None), "seen 3, backfilled");
+        assert_eq!(latest_at(Some(3)), "seen 3, backfilled");
+        assert_eq!(latest_at(Some(2)), "seen 2, backfilled");
+        assert_eq!(latest_at(Some(1)), "seen 1, backfilled");
+        assert_eq!(latest_at(Some(0)), "backfilled");
+    }
+
+    #[test]
+    fn none_has_no_id_of_any_type() {
+        assert_eq!(LatestIds::none().of_types(&[0, 1]).count(), 0);
+    }
+}

@@ -16,7 +16,8 @@ pub fn decide_legacy<'a>(update: &'a ProfileUpdate, destinations: &'a Destinatio
     decide_legacy_with(update, destinations, &mut ())
 }
 
-/// The same as [`decide_legacy`], watched: one step, and the group that it forms.
+/// The same as [`decide_legacy`], watched: one step. Its event is no group in the observer's sense,
+/// which counts those of the dedupe flow.
 pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
     update: &'a ProfileUpdate,
     destinations: &'a Destinations,

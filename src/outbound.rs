@@ -118,7 +118,7 @@ impl<'m> OutboundMessage<'m> {
     }
 
     /// The external IDs: one of each type of the event, by type.
-    pub fn external_ids(&self) -> impl Iterator<Item = &'m ExternalId> + Clone + 'm {
+    pub fn external_ids(&self) -> impl Iterator<Item = &'m ExternalId> + Clone + use<'m> {
         let ids = self.event().id_group().external_ids();
         let mut rest = self.position;
         self.of.types.iter().filter_map(move |one_type| {

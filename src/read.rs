@@ -147,6 +147,10 @@ pub(crate) trait FromShape<'de>: Shape {
         Field::Mistyped("a number")
     }
 
+    fn from_float(_float: f64) -> Field<Self> {
+        Field::Mistyped("a number")
+    }
+
     fn from_boolean(_boolean: bool) -> Field<Self> {
         Field::Mistyped("a boolean")
     }
@@ -185,6 +189,10 @@ impl Shape for Number {
 impl FromShape<'_> for Number {
     fn from_integer(integer: i128) -> Field<Self> {
         Field::Value(Self(integer))
+    }
+
+    fn from_float(_float: f64) -> Field<Self> {
+        Field::Mistyped("a floating-point number")
     }
 }
 
@@ -387,8 +395,8 @@ impl<'de, T: FromShape<'de>> Visitor<'de> for FieldVisitor<T> {
         Ok(Field::Mistyped("a number"))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a number"))
+    fn visit_f64<E>(self, float: f64) -> Result<Field<T>, E> {
+        Ok(T::from_float(float))
     }
 
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Field<T>, E> {

@@ -80,8 +80,21 @@ fn has_strict_shape(text: &[u8]) -> bool {
 }
 
 impl fmt::Display for Timestamp {
+    /// In parts, because the writer behind this module needs the standard library.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.format(&Rfc3339).map_err(|_| fmt::Error)?)
+        let (year, month, day) = self.0.date().to_calendar_date();
+        let (hour, minute, second, nanosecond) = self.0.time().as_hms_nano();
+        write!(f, "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", u8::from(month))?;
+        if nanosecond != 0 {
+            // As few digits as say it all.
+            let (mut digits, mut width) = (nanosecond, 9_usize);
+            while digits % 10 == 0 {
+                digits /= 10;
+                width = width.saturating_sub(1);
+            }
+            write!(f, ".{digits:0width$}")?;
+        }
+        f.write_str("Z")
     }
 }
 

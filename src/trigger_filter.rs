@@ -133,3 +133,87 @@ fn types_held(profiles: &MergedProfiles, types: &TypeTable) -> Option<Vec<bool>>
     }
     Some(held)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Computation, Destination, Destinations, ExternalIdKey, MergedProfile, Timestamp};
+
+    fn key(id_type: &str, id: &str) -> ExternalIdKey {
+        ExternalIdKey::new(id_type, id).unwrap()
+    }
+
+    /// What keeps an update with this trigger from a destination that dedupes on `email`, for a
+    /// profile with the emails `a`, `b` and `c` that came in this order, of which `c` came after
+    /// the update was computed, and a phone that was there before.
+    #[track_caller]
+    fn assert_refused(trigger: Trigger, membership: Membership, expected: Option<DropReason>) {
+        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
+        let came = |id_type, id, second| ExternalId::from(key(id_type, id)).with_attached_at(at(second));
+        let update = ProfileUpdate::builder()
+            .id("upd_1")
+            .space_id("spa_1")
+            .profile_id("use_1")
+            .computation(Computation::new("aud_1").unwrap())
+            .membership(membership)
+            .computed_at(at(3))
+            .trigger(trigger)
+            .external_ids([came("email", "a", 2), came("email", "b", 3), came("email", "c", 4)])
+            .external_id(came("phone", "1", 1))
+            .build()
+            .unwrap();
+        let deduping = Destination::new("dst_1").unwrap().deduping_on(["email"]).unwrap();
+        let destinations = Destinations::new([deduping]).unwrap();
+        let types = destinations.types();
+        let filter = TriggerFilter::new(&update, types);
+        assert_eq!(filter.refuses(&[0], &LatestIds::select(&update, types)), expected);
+    }
+
+    fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {
+        Trigger::new_external_id(ids).unwrap()
+    }
+
+    #[test]
+    fn an_added_id_passes_unless_another_came_earlier() {
+        let (a, b, c) = (key("email", "a"), key("email", "b"), key("email", "c"));
+        assert_refused(added([a.clone()]), Membership::In, None);
+        assert_refused(added([a.clone(), b.clone()]), Membership::In, None);
+        assert_refused(added([b.clone()]), Membership::In, Some(DropReason::AlreadyMessaged));
+        assert_refused(added([b, c.clone()]), Membership::In, Some(DropReason::AlreadyMessaged));
+        assert_refused(added([c]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added([key("phone", "1")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added([key("email", "gone")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added([a]), Membership::Out, Some(DropReason::NotAMember));
+    }
+
+    #[test]
+    fn a_merge_passes_unless_a_member_may_have_been_messaged() {
+        let merge = |membership, ids: Option<&[ExternalIdKey]>| {
+            let profile = MergedProfile::new("use_0", membership).unwrap();
+            let profile = match ids {
+                Some(ids) => profile.holding(ids.iter().cloned()),
+                None => profile,
+            };
+            let empty = MergedProfile::new("use_2", Membership::In).unwrap().holding([]);
+            Trigger::profile_merge([empty, profile]).unwrap()
+        };
+        let (email, phone) = ([key("email", "z")], [key("phone", "1")]);
+        let messaged = Some(DropReason::AlreadyMessaged);
+        assert_refused(merge(Membership::In, None), Membership::In, messaged);
+        assert_refused(merge(Membership::In, Some(&email)), Membership::In, messaged);
+        assert_refused(merge(Membership::In, Some(&phone)), Membership::In, None);
+        assert_refused(merge(Membership::In, Some(&[])), Membership::In, None);
+        assert_refused(merge(Membership::Out, None), Membership::In, None);
+        assert_refused(merge(Membership::Out, Some(&email)), Membership::In, None);
+        assert_refused(merge(Membership::Out, None), Membership::Out, Some(DropReason::NotAMember));
+    }
+
+    #[test]
+    fn leaving_and_losing_an_id_never_pass() {
+        let removed = || Trigger::external_id_removed([key("email", "z")]).unwrap();
+        assert_refused(Trigger::ValueChanged, Membership::In, None);
+        assert_refused(Trigger::ValueChanged, Membership::Out, Some(DropReason::Exited));
+        assert_refused(removed(), Membership::In, Some(DropReason::ExternalIdRemoved));
+        assert_refused(removed(), Membership::Out, Some(DropReason::ExternalIdRemoved));
+    }
+}

@@ -26,7 +26,7 @@ use crate::{ExternalId, InputError, Problem, Timestamp, Trigger};
 ///     .id("upd_1")
 ///     .space_id("spa_1")
 ///     .profile_id("use_1")
-///     .computation(Computation::new("aud_1")?.of_class("audience"))
+///     .computation(Computation::new("aud_1")?.with_class("audience"))
 ///     .membership(Membership::In)
 ///     .computed_at("2026-01-05T10:00:00Z".parse()?)
 ///     .trigger(Trigger::ValueChanged)
@@ -137,7 +137,7 @@ impl Computation {
     }
 
     /// The same computation with its class, such as `audience` or `computed_trait`.
-    pub fn of_class<'a>(self, class: impl Into<Cow<'a, str>>) -> Self {
+    pub fn with_class<'a>(self, class: impl Into<Cow<'a, str>>) -> Self {
         Self { class: Some(class.into().into_owned().into()), ..self }
     }
 

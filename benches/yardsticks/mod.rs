@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each bench uses a part of this")]
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::hint::black_box;
 
-use idgroup::{Destinations, IdGroupEvent, Membership, ProfileUpdate, Trigger};
+use idgroup::{Destination, Destinations, IdGroupEvent, Membership, OutboundMessage, ProfileUpdate, Trigger};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -62,7 +63,45 @@ pub fn destinations_all_different(count: usize) -> Destinations {
     })
 }
 
-fn destinations_with(count: usize, dedupes_on: impl Fn(usize) -> serde_json::Value) -> Destinations {
+/// Destinations that each dedupe on a pair of types of their own.
+pub fn destinations_of_pairs(types: usize, count: usize) -> Destinations {
+    let mut pairs = (1..types).flat_map(|second| (0..second).map(move |first| (first, second)));
+    destinations_with(count, |_| {
+        let (first, second) = pairs.next().unwrap();
+        json!([format!("type_{first}"), format!("type_{second}")])
+    })
+}
+
+/// An update of one external ID of each of so many types.
+pub fn update_of_types(types: usize) -> ProfileUpdate {
+    let mut json = update_json(types);
+    for (position, id) in json["external_ids"].as_array_mut().unwrap().iter_mut().enumerate() {
+        id["type"] = json!(format!("type_{position}"));
+    }
+    serde_json::from_value(json).unwrap()
+}
+
+/// An update that amplifies to `emails` × `phones` × `user_ids` messages, for three plain
+/// destinations and one that dedupes.
+pub fn monster(emails: usize, phones: usize, user_ids: usize) -> (ProfileUpdate, Destinations) {
+    let of_type = |id_type: &'static str, count: usize| {
+        (0..count).map(move |i| json!({"type": id_type, "id": format!("person-{i}@example.com")}))
+    };
+    let ids: Vec<_> = of_type("email", emails)
+        .chain(of_type("phone", phones))
+        .chain(of_type("user_id", user_ids))
+        .collect();
+    let update = json!({
+        "id": "upd_1", "space_id": "spa_1", "profile_id": "use_1", "computation": {"id": "aud_1"},
+        "membership": "in", "trigger": {"reason": "value_changed"}, "external_ids": ids,
+    });
+    let destinations = json!([
+        {"id": "dst_1", "dedupes_on": ["email"]}, {"id": "dst_2"}, {"id": "dst_3"}, {"id": "dst_4"},
+    ]);
+    (serde_json::from_value(update).unwrap(), serde_json::from_value(destinations).unwrap())
+}
+
+fn destinations_with(count: usize, mut dedupes_on: impl FnMut(usize) -> serde_json::Value) -> Destinations {
     let list: serde_json::Value = (0..count)
         .map(|i| json!({"id": format!("dst_{i:06}"), "name": "SendGrid", "dedupes_on": dedupes_on(i)}))
         .collect();
@@ -172,14 +211,35 @@ pub fn assert_same(events: &[IdGroupEvent<'_>], naive: &[NaiveEvent]) {
                 .map(|id| (id.id(), id.encoding()))
                 .eq(naive.external_ids.iter().map(|id| (&*id.id, &*id.encoding)))
         );
-        assert!(
-            event
-                .destinations()
-                .iter()
-                .map(idgroup::Destination::id)
-                .eq(naive.destinations.iter().map(|d| &**d))
-        );
+        assert!(event.destinations().iter().map(Destination::id).eq(naive.destinations.iter().map(|d| &**d)));
     }
+}
+
+/// The original worker's way: each message as a string in a map, with its number.
+pub fn two_maps(events: &[IdGroupEvent<'_>]) -> HashMap<String, u64> {
+    let mut map = HashMap::new();
+    for event in events {
+        let plain: Vec<&str> =
+            event.destinations().iter().filter(|d| d.dedupes_on().is_none()).map(Destination::id).collect();
+        if plain.is_empty() {
+            continue;
+        }
+        for message in event.outbound_messages().iter() {
+            *map.entry(render(message, &plain)).or_default() += 1;
+        }
+    }
+    map
+}
+
+fn render(message: OutboundMessage<'_>, plain: &[&str]) -> String {
+    let mut text = plain.join(",");
+    for id in message.external_ids() {
+        for part in [id.collection().as_str(), id.id_type(), id.id(), id.encoding()] {
+            text.push('\n');
+            text.push_str(part);
+        }
+    }
+    text
 }
 
 /// Exactly the bytes that the groups and message ids of these events are the hashes of.
@@ -224,5 +284,9 @@ fn push_prefixed(bytes: &mut Vec<u8>, text: &str) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }

@@ -258,8 +258,9 @@ where
 {
     let mut comparator = Comparator::new(key.clone(), *budget);
     loop {
-        let mut of_legacy = legacy().into_iter();
-        let mut of_dedupe = dedupe().into_iter();
+        // The shorter one is asked again after its end, which only fused iterators repeat.
+        let mut of_legacy = legacy().into_iter().fuse();
+        let mut of_dedupe = dedupe().into_iter().fuse();
         while !comparator.is_refused() {
             match (of_legacy.next(), of_dedupe.next()) {
                 (Some(legacy), Some(dedupe)) => comparator.feed_both(&legacy, &dedupe),
@@ -272,5 +273,89 @@ where
             NextStep::FeedAgain(again) => comparator = again,
             NextStep::Done(comparison) => return comparison,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::compare::Encoder;
+
+    /// A message by its hash, which no message of the outside can choose.
+    struct Hashed(u128);
+
+    impl Message for Hashed {
+        type Sample = u128;
+
+        fn encode(&self, _: &mut Encoder) {
+            unreachable!("it is hashed already")
+        }
+
+        fn sample(&self, _: usize) -> u128 {
+            self.0
+        }
+    }
+
+    /// One flow after the other, and how many passes that takes.
+    fn compare_hashes(
+        legacy: &[u128],
+        dedupe: &[u128],
+        differing_messages: usize,
+    ) -> (Comparison<u128>, u32) {
+        let budget = ComparisonBudget::default().differing_messages(differing_messages);
+        let mut comparator = Comparator::new(ComparisonKey::new([0; 16]), budget);
+        let mut passes = 0;
+        loop {
+            passes += 1;
+            for (flow, hashes) in [(Flow::Legacy, legacy), (Flow::Dedupe, dedupe)] {
+                for &hash in hashes {
+                    comparator.take(flow, hash, &Hashed(hash));
+                }
+            }
+            match comparator.end_of_streams() {
+                NextStep::FeedAgain(again) => comparator = again,
+                NextStep::Done(comparison) => return (comparison, passes),
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_adds_nothing_to_the_sum_is_counted() {
+        let (Comparison::Different(found), passes) = compare_hashes(&[0], &[], 1) else { panic!() };
+        assert_eq!((found.only_in_legacy, found.extent, passes), (1, Extent::Whole, 2));
+    }
+
+    /// Neighbours, and the ends of the range: a slice that is off by one has no other chance to show.
+    #[test]
+    fn slices_meet_without_gap_and_overlap() {
+        let all = [0, 1, 2, 3, 7, 8, u128::MAX / 2, u128::MAX - 2, u128::MAX - 1, u128::MAX];
+        for differing_messages in 1..=all.len() {
+            for rotation in 0..all.len() {
+                let mut hashes = all;
+                hashes.rotate_left(rotation);
+                let (Comparison::Different(found), passes) =
+                    compare_hashes(&hashes, &[5], differing_messages)
+                else {
+                    panic!()
+                };
+                assert_eq!(passes, 2 * 11_u32.div_ceil(u32::try_from(differing_messages).unwrap()));
+                assert_eq!((found.only_in_legacy, found.only_in_dedupe), (10, 1), "{differing_messages}");
+                assert_eq!(found.extent, Extent::Whole);
+                let mut sampled: Vec<u128> = found.samples.iter().map(|sample| sample.message).collect();
+                sampled.sort_unstable();
+                assert_eq!(sampled, [0, 1, 2, 3, 5, 7, 8, all[6], all[7], all[8], all[9]]);
+            }
+        }
+    }
+
+    /// What overflows at first may cancel in the end: such a slice has nothing to be counted in.
+    #[test]
+    fn a_slice_that_comes_out_empty_costs_one_pass() {
+        let (comparison, passes) = compare_hashes(&[0, 1], &[0, 1, 2], 1);
+        let Comparison::Different(found) = comparison else { panic!() };
+        assert_eq!((found.messages(), found.only_in_dedupe, found.extent), (1, 1, Extent::Whole));
+        assert_eq!(passes, 3, "0 cancels; then 2 is found; then it is counted");
     }
 }

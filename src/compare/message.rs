@@ -69,9 +69,10 @@ impl ComparisonKey {
     }
 
     pub(crate) fn hash(&self, message: &impl Message) -> u128 {
-        let mut encoder = Encoder(SipHasher24::new_with_key(&self.0));
+        let mut encoder =
+            Encoder { hasher: SipHasher24::new_with_key(&self.0), buffer: [0; BUFFER_BYTES], filled: 0 };
         message.encode(&mut encoder);
-        encoder.0.finish128().as_u128()
+        encoder.finish()
     }
 }
 
@@ -82,21 +83,51 @@ impl fmt::Debug for ComparisonKey {
 }
 
 /// Takes the parts of a message, each with its length, so that ("x0", "y") is not ("x", "0y").
-pub struct Encoder(SipHasher24);
+pub struct Encoder {
+    hasher: SipHasher24,
+    /// Small parts are gathered here: the hasher takes many small writes at several times the cost
+    /// of one large one.
+    buffer: [u8; BUFFER_BYTES],
+    filled: usize,
+}
+
+/// More than the outbound messages of most profiles have.
+const BUFFER_BYTES: usize = 256;
 
 impl Encoder {
     /// A part of the message.
     pub fn part(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let bytes = bytes.as_ref();
         self.number(bytes.len() as u64);
-        self.0.write(bytes);
+        self.write(bytes);
         self
     }
 
     /// A number, such as how many parts follow.
     pub fn number(&mut self, number: u64) -> &mut Self {
-        self.0.write(&number.to_le_bytes());
+        self.write(&number.to_le_bytes());
         self
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.filled.saturating_add(bytes.len());
+        if let Some(free) = self.buffer.get_mut(self.filled..end) {
+            free.copy_from_slice(bytes);
+            self.filled = end;
+        } else {
+            self.flush();
+            self.hasher.write(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.write(self.buffer.get(..self.filled).unwrap_or_default());
+        self.filled = 0;
+    }
+
+    fn finish(mut self) -> u128 {
+        self.flush();
+        self.hasher.finish128().as_u128()
     }
 }
 

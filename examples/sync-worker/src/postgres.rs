@@ -199,13 +199,13 @@ fn external_id(row: &Row) -> Result<ExternalId, String> {
     };
     let mut external_id = ExternalId::new(text(2)?, text(3)?)
         .map_err(|error| format!("a stored external ID: {error}"))?
-        .in_collection(collection)
-        .encoded_as(text(4)?);
+        .with_collection(collection)
+        .with_encoding(text(4)?);
     if let Some(created_at) = time(5)? {
-        external_id = external_id.first_seen_at(created_at);
+        external_id = external_id.with_created_at(created_at);
     }
     if let Some(attached_at) = time(6)? {
-        external_id = external_id.came_to_profile_at(attached_at);
+        external_id = external_id.with_attached_at(attached_at);
     }
     Ok(external_id)
 }
@@ -222,7 +222,7 @@ fn destination(row: &Row) -> Result<Option<Destination>, String> {
     let named = |error| format!("stored destination `{id}`: {error}");
     let mut destination = Destination::new(id).map_err(named)?;
     if let Some(name) = get(2)? {
-        destination = destination.named(name);
+        destination = destination.with_name(name);
     }
     match row.try_get::<_, Option<Vec<&str>>>(3).map_err(|error| error.to_string())? {
         Some(types) => destination.deduping_on(types).map(Some).map_err(named),

@@ -79,7 +79,7 @@ pub fn generate(updates: usize) -> (Identities, Vec<Computed>) {
             let id_type = ["email", "phone", "user_id"][n % 3];
             ExternalId::new(id_type, format!("{profile}.{n}@example.com"))
                 .unwrap()
-                .first_seen_at(created_at.parse().unwrap())
+                .with_created_at(created_at.parse().unwrap())
         });
         identities.insert(("spa_load".to_owned(), format!("use_{profile}")), ids.collect());
     }

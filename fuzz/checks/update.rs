@@ -1,0 +1,119 @@
+//! From bytes to an update, to a decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare};
+use idgroup::{
+    Amplification, Counts, Destination, Destinations, ExternalId, ExternalIdKey, IdGroupEvent, MergedProfile,
+    ProfileUpdate, Trigger, Verdict, decide, decide_with, explain,
+};
+
+/// `bytes` are the JSON of an update.
+pub fn check(bytes: &[u8]) {
+    let Some(update) = super::round_trip::<ProfileUpdate>(bytes) else { return };
+    let destinations = destinations_of_interest(&update);
+    check_decision(&update, &destinations);
+
+    let again: ProfileUpdate = serde_json::from_str(&serde_json::to_string(&update).unwrap()).unwrap();
+    assert_eq!(decide(&again, &destinations), decide(&update, &destinations), "a redelivery");
+}
+
+/// A plain destination, one for each type that the update knows of, and some for several.
+fn destinations_of_interest(update: &ProfileUpdate) -> Destinations {
+    let of_trigger = match update.trigger() {
+        Trigger::NewExternalId(added) => added.as_slice().iter().collect(),
+        Trigger::ExternalIdRemoved(removed) => removed.as_slice().iter().collect(),
+        Trigger::ProfileMerge(profiles) => {
+            profiles.as_slice().iter().filter_map(MergedProfile::external_ids).flatten().collect()
+        }
+        _ => Vec::new(),
+    };
+    let keys = update.external_ids().iter().map(ExternalId::key).chain(of_trigger);
+    let types: BTreeSet<&str> = keys.map(ExternalIdKey::id_type).chain(["email"]).take(6).collect();
+    let types: Vec<&str> = types.into_iter().collect();
+
+    let mut settings: Vec<&[&str]> = types.chunks(1).chain(types.chunks(2)).collect();
+    settings.push(&types);
+    let deduping = settings.iter().enumerate().map(|(position, types)| {
+        Destination::new(format!("dst_{position}")).unwrap().deduping_on(types.iter().copied()).unwrap()
+    });
+    let plain = Destination::new("dst_plain").unwrap().with_name("Google Ads");
+    Destinations::new(deduping.chain([plain])).unwrap()
+}
+
+/// What holds for every decision, whatever its update and destinations.
+pub fn check_decision(update: &ProfileUpdate, destinations: &Destinations) {
+    let events = decide(update, destinations);
+    check_events(update, &events);
+    check_against_verdicts(update, destinations, &events);
+
+    let mut counts = Counts::default();
+    assert_eq!(decide_with(update, destinations, &mut counts), events, "a decision that is watched");
+    assert_eq!((counts.updates(), counts.groups()), (1, events.len() as u64));
+
+    let amplification = Amplification::of(&events);
+    let messages = events.iter().map(|event| event.outbound_messages().count());
+    assert_eq!(amplification.outbound_messages(), messages.fold(0, u64::saturating_add));
+
+    let budget = ComparisonBudget::default().messages(10_000);
+    match compare(update, destinations, &ComparisonKey::new([7; 16]), &budget) {
+        Comparison::Identical { .. } | Comparison::Refused { .. } => {}
+        other => panic!("the flows differ: {other:?}"),
+    }
+}
+
+fn check_events(update: &ProfileUpdate, events: &[IdGroupEvent<'_>]) {
+    let mut destinations = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    let first_destinations = events.iter().map(|event| event.destinations().get(0).unwrap().id());
+    assert!(first_destinations.is_sorted(), "events are by their first destination");
+    for event in events {
+        let ids = event.id_group().external_ids();
+        assert!(!ids.is_empty());
+        assert!(ids.iter().all(|id| update.external_ids().contains(id)));
+        assert!(ids.iter().is_sorted_by(|a, b| {
+            let latest = |id: &ExternalId| (id.created_at(), id.key().clone());
+            a.id_type() < b.id_type() || a.id_type() == b.id_type() && latest(a) > latest(b)
+        }));
+        let keys: BTreeSet<_> = ids.iter().map(ExternalId::key).collect();
+        assert_eq!(keys.len(), ids.len(), "an ID twice in one event");
+        assert!(groups.insert(keys), "two events with the same IDs");
+
+        assert!(event.destinations().iter().is_sorted_by(|a, b| a.id() < b.id()));
+        assert!(event.destinations().iter().all(|destination| destinations.insert(destination.id())));
+
+        let messages = event.outbound_messages();
+        let last = messages.get(messages.count() - 1).unwrap();
+        let types: BTreeSet<_> = ids.iter().map(ExternalId::id_type).collect();
+        assert!(last.external_ids().map(ExternalId::id_type).eq(types), "one ID of each type");
+        assert_eq!(messages.get(messages.count()).map(|message| message.position()), None);
+
+        let written = serde_json::to_string(event).unwrap();
+        assert_eq!(serde_json::to_string(&event.clone().into_owned()).unwrap(), written);
+    }
+}
+
+/// Every destination is in the event that its verdict says, or in none.
+fn check_against_verdicts(update: &ProfileUpdate, destinations: &Destinations, events: &[IdGroupEvent<'_>]) {
+    let mut sent_to = BTreeMap::new();
+    for event in events {
+        for destination in event.destinations().iter() {
+            sent_to.insert(destination.id(), event.id_group().external_ids());
+        }
+    }
+    let explanation = explain(update, destinations);
+    assert_eq!(explanation.iter().count(), destinations.len());
+    for verdict in explanation.iter() {
+        let sent = sent_to.get(verdict.destination().id()).copied();
+        match verdict.verdict() {
+            Verdict::Drop(_) => assert_eq!(sent, None, "{verdict}"),
+            _ => assert_eq!(sent, Some(verdict.external_ids()), "{verdict}"),
+        }
+        if let (Verdict::SendSome, Some(types)) = (verdict.verdict(), verdict.destination().dedupes_on()) {
+            let sent: Vec<_> = verdict.external_ids().iter().map(ExternalId::id_type).collect();
+            assert!(sent.is_sorted_by(|a, b| a < b), "two IDs of one type: {verdict}");
+            assert!(sent.iter().all(|id_type| types.clone().any(|known| known == *id_type)));
+        }
+    }
+    assert!(!explanation.to_string().is_empty());
+}

@@ -1,0 +1,176 @@
+//! What makes the whole replay impossible: said in one line, with nothing printed.
+
+use crate::program::{Folder, Run, of_email, replay};
+
+#[track_caller]
+fn assert_refused(run: &Run, message: &str) {
+    assert_eq!(run.stderr, format!("replay: {message}\n"));
+    assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+}
+
+#[test]
+fn unusable_destinations_name_computation_destination_and_field() {
+    let folder = Folder::new("unusable_destinations_name_computation_destination_and_field");
+    let check = |destinations: &str, message: &str| {
+        let path = folder.write("destinations.json", destinations);
+        let run = replay(&["--destinations", &path], of_email("upd_1"));
+        assert_refused(&run, &message.replace("FILE", &format!("`{path}`")));
+    };
+    check(
+        r#"{"aud_0": [], "aud_1": [{"id": "dst_1"}, {"id": "dst_2", "dedupe_on": ["email"]}]}"#,
+        "can't use the destinations of computation `aud_1` in FILE: `[1].dedupe_on` of destination `dst_2` \
+         is not a known field, expected `id`, `name` or `dedupes_on`, near line 1",
+    );
+    check(
+        "{\"aud_1\":\n[{\"id\":\"dst_1\",\"dedupes_on\":[]}]}",
+        "can't use the destinations of computation `aud_1` in FILE: `[0].dedupes_on` of destination `dst_1` \
+         names no external ID type, leave it out to send every update with all external IDs, near line 2",
+    );
+    check(
+        r#"{"aud_1": [{"id": ""}]}"#,
+        "can't use the destinations of computation `aud_1` in FILE: `[0].id` is empty, near line 1",
+    );
+    check(
+        r#"{"aud_1": [{"id": "dst_1"}, {"id": "dst_1"}]}"#,
+        "can't use the destinations of computation `aud_1` in FILE: `[1].id` is `dst_1`, \
+         which was given before, near line 1",
+    );
+    check(
+        r#"{"aud_1": {"id": "dst_1"}}"#,
+        "can't use the destinations of computation `aud_1` in FILE: the input must be an array, \
+         not an object, near line 1",
+    );
+    check(
+        r#"{"aud_1": [], "aud_2": [], "aud_1": []}"#,
+        "can't use the destinations of computation `aud_1` in FILE: the computation was listed before, near line 1",
+    );
+    check(
+        "[]",
+        "can't use the destinations in FILE: invalid type: sequence, \
+         expected an object from computation id to list of destinations, near line 1",
+    );
+    check(
+        r#"{"aud_1": []"#,
+        "can't use the destinations in FILE: can't be read as JSON: EOF while parsing an object at line 1 column 12",
+    );
+    check(
+        r#"{"aud_1": []} {}"#,
+        "can't use the destinations in FILE: can't be read as JSON: trailing characters at line 1 column 15",
+    );
+}
+
+#[test]
+fn destinations_that_are_not_there_are_refused() {
+    let folder = Folder::new("destinations_that_are_not_there_are_refused");
+    let path = folder.path("missing.json");
+    let run = replay(&["--destinations", &path], "");
+    assert!(run.stderr.starts_with(&format!("replay: can't read `{path}`: ")), "{}", run.stderr);
+    assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let folder = Folder::new("options_that_make_no_sense_are_refused");
+    let destinations = folder.destinations();
+    let with_destinations = |rest: &[&str]| replay(&[&["--destinations", &*destinations], rest].concat(), "");
+    assert_refused(&replay(&["--explain"], ""), "--destinations is missing, see --help");
+    assert_refused(&replay(&["-"], ""), "--destinations is missing, see --help");
+    assert_refused(&with_destinations(&["--explian"]), "invalid option '--explian', see --help");
+    assert_refused(&with_destinations(&["--rejects"]), "missing argument for option '--rejects', see --help");
+    assert_refused(
+        &with_destinations(&["--destinations", &destinations]),
+        "--destinations is given twice, see --help",
+    );
+    for value in ["0", "-1", "64MiB", ""] {
+        assert_refused(
+            &with_destinations(&[&format!("--max-line-bytes={value}")]),
+            &format!("--max-line-bytes is `{value}`, expected a whole number of at least 1"),
+        );
+    }
+    assert_refused(
+        &with_destinations(&["--max-messages=-1", "--slow=x"]),
+        "--max-messages is `-1`, expected a whole number of at least 0",
+    );
+    assert_refused(
+        &with_destinations(&["-", "-"]),
+        "`-` is given twice, and standard input can be read once",
+    );
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let folder = Folder::new("options_that_do_not_go_together_are_refused");
+    let destinations = folder.destinations();
+    let check = |rest: &[&str], message: &str| {
+        let run = replay(&[&["--destinations", &*destinations], rest].concat(), of_email("upd_1"));
+        assert_refused(&run, message);
+    };
+    let modes = [&["--explain"][..], &["--legacy"], &["--shadow"], &["--rollout", "rollout.json"]];
+    for (index, one) in modes.iter().enumerate() {
+        for other in &modes[index + 1..] {
+            let message = format!("{} and {} exclude each other, see --help", one[0], other[0]);
+            check(&[*one, *other].concat(), &message);
+            check(&[*other, *one].concat(), &message);
+        }
+    }
+    check(&["--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
+    check(&["--legacy", "--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
+    check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout, see --help");
+    check(&["--max-messages", "1"], "--max-messages needs --slow, see --help");
+    check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages, see --help");
+}
+
+#[test]
+fn files_that_cannot_be_opened_are_refused_before_anything_is_replayed() {
+    let folder = Folder::new("files_that_cannot_be_opened_are_refused_before_anything_is_replayed");
+    let (destinations, good) = (folder.destinations(), folder.write("good.ndjson", of_email("upd_1")));
+    let directory = folder.path("");
+    for bad in [&folder.path("missing.ndjson"), &directory] {
+        let run = replay(&["--destinations", &destinations, &good, bad], "");
+        assert!(run.stderr.starts_with(&format!("replay: can't open `{bad}`: ")), "{}", run.stderr);
+        assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+    }
+    let run = replay(&["--destinations", &destinations, "--rejects", &directory, &good], "");
+    assert!(run.stderr.starts_with(&format!("replay: can't write `{directory}`: ")), "{}", run.stderr);
+    assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+}
+
+#[test]
+fn rejects_do_not_overwrite_what_is_read() {
+    let folder = Folder::new("rejects_do_not_overwrite_what_is_read");
+    let (destinations, input) = (folder.destinations(), folder.write("input.ndjson", of_email("upd_1")));
+    let before = (folder.read("destinations.json"), folder.read("input.ndjson"));
+    for file in ["destinations.json", "input.ndjson"] {
+        let path = folder.path(file);
+        let by_another_name = folder.path(&format!("./{file}"));
+        for rejects in [&path, &by_another_name] {
+            let run = replay(&["--destinations", &destinations, "--rejects", rejects, &input], "");
+            assert!(run.stderr.starts_with("replay: --rejects would overwrite `"), "{}", run.stderr);
+            assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+        }
+    }
+    assert_eq!((folder.read("destinations.json"), folder.read("input.ndjson")), before);
+}
+
+/// `/dev/full` takes no byte.
+#[test]
+#[cfg(target_os = "linux")]
+fn files_that_cannot_be_written_end_the_replay() {
+    use std::fs::OpenOptions;
+    use std::process::Command;
+
+    let folder = Folder::new("files_that_cannot_be_written_end_the_replay");
+    let destinations = folder.destinations();
+    let run = replay(&["--destinations", &destinations, "--rejects", "/dev/full"], "bad\n");
+    assert_refused(&run, "can't write `/dev/full`: No space left on device (os error 28)");
+
+    let input = folder.write("input.ndjson", of_email("upd_1"));
+    let output = Command::new(crate::program::binary())
+        .args(["--destinations", &destinations, &input])
+        .stdout(OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "replay: can't write to standard output: No space left on device (os error 28)\n");
+    assert_eq!(output.status.code(), Some(1));
+}
