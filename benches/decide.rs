@@ -4,7 +4,9 @@
 
 mod yardsticks;
 
+use std::collections::HashMap;
 use std::hint::black_box;
+use std::io;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -84,6 +86,38 @@ fn parse(c: &mut Criterion) {
     }
 }
 
+/// What the example `replay` does with its recording, without the files: parse, decide, serialise.
+fn replay(c: &mut Criterion) {
+    let recording = include_str!("../fixtures/pipeline/destinations.json");
+    let computations: HashMap<String, Destinations> = serde_json::from_str(recording).unwrap();
+    let none = Destinations::default();
+    let lines: Vec<&[u8]> = include_bytes!("../fixtures/pipeline/updates.ndjson")
+        .split(|byte| *byte == b'\n')
+        .filter(|line| serde_json::from_slice::<ProfileUpdate>(line).is_ok())
+        .collect();
+    let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+
+    let mut group = c.benchmark_group("replay");
+    for (unit, throughput) in [
+        ("updates", Throughput::Elements(lines.len() as u64)),
+        ("bytes", Throughput::BytesDecimal(bytes as u64)),
+    ] {
+        group.throughput(throughput);
+        group.bench_function(unit, |b| {
+            b.iter(|| {
+                for line in &lines {
+                    let update: ProfileUpdate = serde_json::from_slice(black_box(line)).unwrap();
+                    let destinations = computations.get(update.computation().id()).unwrap_or(&none);
+                    for event in decide(&update, destinations) {
+                        serde_json::to_writer(io::sink(), &event).unwrap();
+                    }
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
 fn quick() -> Criterion {
     Criterion::default()
         .sample_size(30)
@@ -94,6 +128,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = benches;
     config = quick();
-    targets = shapes, one_more_destination, parse
+    targets = shapes, one_more_destination, parse, replay
 }
 criterion_main!(benches);
