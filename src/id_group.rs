@@ -43,6 +43,10 @@ pub struct IdGroupHash([u8; 16]);
 /// The idempotency key of an event: the same on every redelivery of the same update, different for
 /// every other update and every other set of IDs.
 ///
+/// It does not name the destinations: an update that is delivered again after they, or the rollout,
+/// were changed can have an event with the same id and other destinations. A receiver that serves
+/// several destinations drops repeats for each of them on its own.
+///
 /// Its text form is 36 characters long, `idg_` and 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);

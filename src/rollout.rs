@@ -123,6 +123,11 @@ impl Rollout {
         Self { comparing, ..self }
     }
 
+    /// The flag.
+    pub fn flag(&self) -> &Flag {
+        &self.flag
+    }
+
     /// What to do for a space whose customer is in this tier, if in any.
     pub fn route(&self, space_id: &str, tier: Option<&str>) -> Route {
         let reason = match () {

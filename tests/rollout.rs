@@ -478,3 +478,9 @@ fn a_flag_and_a_gate_are_configurations_of_their_own() {
     let error = serde_json::from_str::<Flag>(r#"{"name":"dedupe","share":10001}"#).unwrap_err();
     assert!(error.to_string().starts_with("`share` is 10001, expected 0 to 10000"), "{error}");
 }
+
+#[test]
+fn a_rollout_shows_its_flag() {
+    let rollout = Rollout::new(Flag::new("dedupe", 2_500).unwrap());
+    assert_eq!((rollout.flag().name(), rollout.flag().share()), ("dedupe", 2_500));
+}
