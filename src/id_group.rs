@@ -115,10 +115,7 @@ impl<'a> SelectedIds<'a> {
 
     /// How many ways there are to take one ID of each type; [`u64::MAX`] if there are that many or more.
     pub fn combinations(&self) -> u64 {
-        match &self.0 {
-            Selection::One(_) => 1,
-            _ => self.lengths_by_type().fold(1, |count: u64, length| count.saturating_mul(length as u64)),
-        }
+        self.lengths_by_type().fold(1, |count: u64, length| count.saturating_mul(length as u64))
     }
 
     /// How many IDs there are of each type, by type.
