@@ -62,7 +62,10 @@ impl Destination {
         let id_types = id_types.into_iter().enumerate().map(|(index, id_type)| {
             non_empty("", id_type).map_err(|error| error.at(index).within("dedupes_on"))
         });
-        Ok(Self { dedupes_on: Some(type_set(id_types.collect::<Result<_, _>>()?)?), ..self })
+        match id_types.collect::<Result<_, _>>().and_then(type_set) {
+            Ok(id_types) => Ok(Self { dedupes_on: Some(id_types), ..self }),
+            Err(error) => Err(error.of_destination(&self.id)),
+        }
     }
 
     /// The id.

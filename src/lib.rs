@@ -41,7 +41,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | input | [`ProfileUpdate`], [`ExternalId`], [`Trigger`], [`Destinations`], [`InputError`] |
+//! | input | [`ProfileUpdate`], [`ExternalId`], [`Trigger`], [`Destinations`], [`InputError`], [`Checked`] |
 //! | the decision | [`decide`], [`explain`], [`Verdict`], [`DropReason`] |
 //! | output | [`IdGroupEvent`], [`OutboundMessages`], [`Amplification`] |
 //! | releasing it | [`decide_legacy`], [`compare`](mod@compare), [`Rollout`], [`Release`] |
@@ -101,6 +101,7 @@ extern crate std;
 struct Readme;
 
 mod amplification;
+mod checked;
 pub mod compare;
 mod counts;
 mod decide;
@@ -127,6 +128,7 @@ mod update;
 mod verdict;
 
 pub use amplification::{Amplification, Lane};
+pub use checked::Checked;
 pub use counts::Counts;
 pub use decide::{decide, decide_with};
 pub use destination::Destination;

@@ -30,12 +30,19 @@ pub(crate) trait Read<'de>: Sized {
     }
 }
 
-/// Gives public types the `Deserialize` of their [`Read`].
+/// Gives public types, and what was read of them, the `Deserialize` of their [`Read`].
 macro_rules! deserialize_by_read {
     ($($type:ty),*) => {$(
         impl<'de> ::serde::Deserialize<'de> for $type {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 <Self as $crate::read::Read<'de>>::read(deserializer)
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $crate::Checked<$type> {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = ::serde::Deserialize::deserialize(deserializer)?;
+                Ok(Self(<$type as $crate::read::Read<'de>>::check(raw)))
             }
         }
     )*};

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use idgroup::{
-    Computation, Destination, Destinations, ExternalId, ExternalIdKey, MalformedTimestamp, Membership,
-    MergedProfile, ProfileUpdate, Timestamp, Trigger, decide, explain,
+    Checked, Computation, Destination, Destinations, ExternalId, ExternalIdKey, MalformedTimestamp,
+    Membership, MergedProfile, ProfileUpdate, Timestamp, Trigger, decide, explain,
 };
 use proptest::prelude::*;
 use serde::de::value::{self, BytesDeserializer, UnitDeserializer};
@@ -608,7 +608,13 @@ fn an_error_can_be_asked_for_its_parts() {
     let error = Destination::new("dst_1").unwrap().deduping_on(["email", ""]).unwrap_err();
     assert_eq!(error.field(), "dedupes_on[1]");
     assert_eq!(*error.problem(), idgroup::Problem::Empty);
-    assert_eq!(error.destination(), None);
+    assert_eq!(error.destination(), Some("dst_1"));
+    let Checked(update) = serde_json::from_str::<Checked<ProfileUpdate>>("{}").unwrap();
+    assert_eq!(update.as_ref().unwrap_err().destination(), None);
+    assert_eq!(update.unwrap_err().field(), "id");
+    let Checked(destination) =
+        serde_json::from_str::<Checked<Destination>>(r#"{"id":"dst_1","dedupes_on":["email",""]}"#).unwrap();
+    assert_eq!(destination.unwrap_err(), error);
     let destination = || Destination::new("dst_1").unwrap();
     let error = Destinations::new([destination(), destination()]).unwrap_err();
     assert_eq!(error.field(), "[1].id");

@@ -42,7 +42,7 @@ macro_rules! auto_traits {
 
 auto_traits! {
     AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
-    ComparisonKey, Computation, Copies, Counts, Destination, DestinationVerdict<'static>, Destinations,
+    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counts, Destination, DestinationVerdict<'static>, Destinations,
     Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use idgroup::{ExternalId, ProfileUpdate, Timestamp};
+use idgroup::{Checked, ExternalId, Problem, ProfileUpdate, Timestamp};
 use rdkafka::message::OwnedHeaders;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -140,9 +140,14 @@ fn read(payload: &[u8]) -> Result<Unidentified<'_>, String> {
         };
     }
     // The library's errors say which field it is, and never quote an external ID.
-    match serde_json::from_slice::<ProfileUpdate>(payload) {
-        Err(error) if !error.to_string().contains("`external_ids` is missing") => Err(error.to_string()),
-        _ => Err("not an update with `space_id`, `profile_id` and `trigger`".to_owned()),
+    match serde_json::from_slice::<Checked<ProfileUpdate>>(payload) {
+        Err(error) => Err(error.to_string()),
+        Ok(Checked(Err(error)))
+            if (error.field(), error.problem()) != ("external_ids", &Problem::Missing) =>
+        {
+            Err(error.to_string())
+        }
+        Ok(_) => Err("not an update with `space_id`, `profile_id` and `trigger`".to_owned()),
     }
 }
 
