@@ -29,8 +29,8 @@ use crate::{Destination, Destinations, ExternalId, Observer, ProfileUpdate, Sele
 /// assert_eq!(
 ///     explanation.to_string(),
 ///     "update upd_1 (value_changed, in) of profile use_1 in computation aud_1\n  \
-///      dst_1 is sent nothing, no_relevant_external_id: the profile had no external ID of a type \
-///      that the destination dedupes on (email)\n",
+///      dst_1 is sent nothing, no_relevant_external_id: when the update was computed, the profile \
+///      had no external ID of a type that the destination dedupes on (email)\n",
 /// );
 /// # Ok(())
 /// # }
@@ -50,7 +50,8 @@ pub fn explain_with<'a, O: Observer + ?Sized>(
 
 /// One verdict per destination, each destination exactly once.
 ///
-/// The text form is for people, and names types and never an ID's value.
+/// Serialises to the list of its verdicts. The text form is for people, and names types and never an
+/// ID's value.
 pub struct Explanation<'a>(Judgement<'a>);
 
 /// What was decided about one destination.
@@ -161,6 +162,12 @@ fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = 
 impl fmt::Debug for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Explanation<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

@@ -40,16 +40,16 @@ pub enum TriggerReason {
 }
 
 /// The IDs that an update of reason [`NewExternalId`](TriggerReason::NewExternalId) says were
-/// attached: at least one, each once, by identity.
+/// attached: at least one, each once, by identity. Made by [`Trigger::new_external_id`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddedIds(Box<[ExternalIdKey]>);
 
 /// The IDs that an update of reason [`ExternalIdRemoved`](TriggerReason::ExternalIdRemoved) says
-/// were removed: at least one, each once, by identity.
+/// were removed: at least one, each once, by identity. Made by [`Trigger::external_id_removed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedIds(Box<[ExternalIdKey]>);
 
-/// The profiles, at least one, as they were before a merge.
+/// The profiles, at least one, as they were before a merge. Made by [`Trigger::profile_merge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergedProfiles(Box<[MergedProfile]>);
 
@@ -269,5 +269,32 @@ impl Serialize for Trigger {
             Self::ExternalIdRemoved(RemovedIds(removed)) => object.serialize_field("removed", removed)?,
         }
         object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> ExternalIdKey {
+        ExternalIdKey::new("email", id).unwrap()
+    }
+
+    #[test]
+    fn what_a_trigger_carries_is_each_once_and_sorted() {
+        let given = [key("b"), key("a"), key("b")];
+        let Trigger::NewExternalId(added) = Trigger::new_external_id(given.clone()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(added.as_slice(), [key("a"), key("b")]);
+        let Trigger::ExternalIdRemoved(removed) = Trigger::external_id_removed(given.clone()).unwrap() else {
+            panic!()
+        };
+        assert_eq!(removed.as_slice(), [key("a"), key("b")]);
+        let profile = MergedProfile::new("use_1", Membership::Out).unwrap().holding(given);
+        let Trigger::ProfileMerge(profiles) = Trigger::profile_merge([profile]).unwrap() else { panic!() };
+        let [profile] = profiles.as_slice() else { panic!() };
+        assert_eq!((profile.profile_id(), profile.membership()), ("use_1", Membership::Out));
+        assert_eq!(profile.external_ids(), Some(&[key("a"), key("b")][..]));
     }
 }

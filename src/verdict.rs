@@ -21,13 +21,16 @@ pub enum Verdict {
 pub enum DropReason {
     /// The profile left the computation.
     Exited,
-    /// The profile has no external ID of a type that the destination dedupes on.
+    /// When the update was computed, the profile had no external ID of a type that the destination
+    /// dedupes on.
     NoRelevantExternalId,
     /// The profile gained an ID, or was merged, but is not in the computation.
     NotAMember,
-    /// No ID that the profile gained is of a type that the destination dedupes on.
+    /// None of the added IDs was, when the update was computed, one of the profile's and of a type that
+    /// the destination dedupes on.
     AddedIdNotRelevant,
-    /// The profile, or one that was merged into it, has been messaged before.
+    /// The profile, or one that was merged into it, was messaged before; or may have been, where it is
+    /// unknown what IDs the merged one held.
     AlreadyMessaged,
     /// The profile lost an ID, which is no reason to message it.
     ExternalIdRemoved,
@@ -84,11 +87,15 @@ impl DropReason {
         match self {
             Self::Exited => "the profile left the computation",
             Self::NoRelevantExternalId => {
-                "the profile had no external ID of a type that the destination dedupes on"
+                "when the update was computed, the profile had no external ID of a type that the destination dedupes on"
             }
             Self::NotAMember => "the profile is not in the computation",
-            Self::AddedIdNotRelevant => "no added external ID is of a type that the destination dedupes on",
-            Self::AlreadyMessaged => "the profile was messaged before",
+            Self::AddedIdNotRelevant => {
+                "none of the added external IDs was, when the update was computed, one of the profile's and of a type that the destination dedupes on"
+            }
+            Self::AlreadyMessaged => {
+                "the profile, or one that was merged into it, was messaged before, or may have been"
+            }
             Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
             Self::NoExternalIds => "the profile has no external IDs",
         }

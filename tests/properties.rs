@@ -257,6 +257,8 @@ proptest! {
             }
         }
         prop_assert_eq!(explained.iter().count(), world.destinations.len());
+        let verdicts: Vec<_> = explained.iter().collect();
+        prop_assert_eq!(serde_json::to_value(&explained).unwrap(), serde_json::to_value(verdicts).unwrap());
     }
 
     /// The order of all lists: of IDs, of added IDs, of merged profiles, of destinations, of types.
