@@ -338,3 +338,16 @@ impl Serialize for Membership {
         serializer.serialize_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_computation_keeps_what_it_was_given() {
+        let computation = Computation::new("aud_1").unwrap();
+        assert_eq!((computation.id(), computation.class(), computation.key()), ("aud_1", None, None));
+        let computation = computation.with_class("audience").with_key("vip");
+        assert_eq!((computation.class(), computation.key()), (Some("audience"), Some("vip")));
+    }
+}
