@@ -15,4 +15,4 @@ command -v cargo-mutants >/dev/null || cargo install cargo-mutants --version 27.
 
 # One failing case is enough, and nobody reads it: shrinking it would take longer than finding it.
 export PROPTEST_CASES=64 PROPTEST_MAX_SHRINK_ITERS=0 INSTA_UPDATE=no
-exec cargo mutants --no-shuffle --jobs 1 --minimum-test-timeout 120 "$@"
+exec cargo mutants --no-shuffle --jobs 1 --minimum-test-timeout 60 "$@"

@@ -15,7 +15,8 @@ use crate::{Destinations, DropReason, IdGroupEvent, Observer, ProfileUpdate, Sel
 ///
 /// Deterministic, and independent of the order in which IDs and destinations were given.
 ///
-/// Costs in the number of the update's IDs and of *distinct* `dedupes_on` settings; a destination
+/// Costs in the number of the update's IDs, and of *distinct* `dedupes_on` settings and the types that
+/// they name; a destination
 /// more with a setting that others have costs next to nothing.
 pub fn decide<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Vec<IdGroupEvent<'a>> {
     decide_with(update, destinations, &mut ())

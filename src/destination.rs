@@ -133,12 +133,12 @@ fn settings(mut raw: RawDestination<'_>) -> Result<Settings, InputError> {
 
 deserialize_by_read!(Destination);
 
-/// The id, and the name if there is one.
+/// The id, and the name if there is one, on one line whatever they hold.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
-            Some(name) => write!(f, "{} ({name})", self.id),
-            None => f.write_str(&self.id),
+            Some(name) => write!(f, "{} ({})", self.id.escape_debug(), name.escape_debug()),
+            None => write!(f, "{}", self.id.escape_debug()),
         }
     }
 }

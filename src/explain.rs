@@ -119,11 +119,11 @@ impl fmt::Display for Explanation<'_> {
         writeln!(
             f,
             "update {} ({}, {}) of profile {} in computation {}",
-            update.id(),
+            update.id().escape_debug(),
             update.trigger().reason(),
             update.membership(),
-            update.profile_id(),
-            update.computation().id(),
+            update.profile_id().escape_debug(),
+            update.computation().id().escape_debug(),
         )?;
         self.iter().try_for_each(|verdict| writeln!(f, "  {verdict}"))
     }
@@ -155,8 +155,8 @@ impl fmt::Display for DestinationVerdict<'_> {
 }
 
 fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = &'t str>) -> fmt::Result {
-    f.write_str(names.next().unwrap_or_default())?;
-    names.try_for_each(|name| write!(f, ", {name}"))
+    write!(f, "{}", names.next().unwrap_or_default().escape_debug())?;
+    names.try_for_each(|name| write!(f, ", {}", name.escape_debug()))
 }
 
 impl fmt::Debug for Explanation<'_> {

@@ -113,8 +113,12 @@ impl<'a> SelectedIds<'a> {
         (0..self.len()).filter_map(|position| self.get(position))
     }
 
-    /// How many ways there are to take one ID of each type; [`u64::MAX`] if there are that many or more.
+    /// How many ways there are to take one ID of each type: 0 without IDs; [`u64::MAX`] if there are
+    /// that many or more.
     pub fn combinations(&self) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
         self.lengths_by_type().fold(1, |count: u64, length| count.saturating_mul(length as u64))
     }
 

@@ -33,8 +33,8 @@
 //!   drops repeats.
 //! - **Explained.** [`explain`] gives each destination's verdict and, where nothing is sent, the
 //!   [`DropReason`], from the same code path as [`decide`].
-//! - **Bounded.** A decision costs in the number of external IDs and of *distinct* destination
-//!   settings. Messages are counted before they are made, and never held.
+//! - **Bounded.** A decision costs in the number of external IDs, and of *distinct* destination
+//!   settings and the types that they name. Messages are counted before they are made, and never held.
 //! - **Discreet.** `Debug` output, error texts and labels never contain the value of an external ID.
 //!
 //! # Where to find what

@@ -243,3 +243,15 @@ fn a_message_has_a_json_form_and_shows_no_id() {
     let shown = format!("{second:?}");
     assert!(shown.contains("email") && !shown.contains("000"), "{shown}");
 }
+
+#[test]
+fn what_is_not_sent_has_no_combinations() {
+    let update: ProfileUpdate = serde_json::from_str(
+        r#"{"id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"id":"aud_1"},
+            "membership":"out","trigger":{"reason":"value_changed"},"external_ids":[]}"#,
+    )
+    .unwrap();
+    let destinations: Destinations = serde_json::from_str(r#"[{"id":"dst_1"}]"#).unwrap();
+    let verdict = idgroup::explain(&update, &destinations).of("dst_1").unwrap();
+    assert_eq!(verdict.external_ids().combinations(), 0);
+}

@@ -304,7 +304,7 @@ mod tests {
         dedupe: &[u128],
         differing_messages: usize,
     ) -> (Comparison<u128>, u32) {
-        let budget = ComparisonBudget::default().differing_messages(differing_messages);
+        let budget = ComparisonBudget::default().differing_messages(differing_messages).passes(32);
         let mut comparator = Comparator::new(ComparisonKey::new([0; 16]), budget);
         let mut passes = 0;
         loop {

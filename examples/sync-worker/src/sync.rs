@@ -18,6 +18,10 @@ use crate::sink::{Outcome, Sink};
 /// An update of more bytes than this may take long to decide about, and gets a thread of its own.
 const LARGE: usize = 4_096;
 
+/// So does one of more external IDs than this: few bytes can stand for many messages to compare, but
+/// so many IDs stand for a few hundred at most.
+const MANY_IDS: usize = 16;
+
 pub struct Sync {
     pub catalog: Arc<Catalog>,
     pub rollout: InForce,
@@ -102,7 +106,7 @@ impl Sync {
     ) -> Decided {
         // The rollout as it is now: an emergency shutoff does not wait for the end of the batch.
         let release = self.release().await;
-        match bytes > LARGE {
+        match bytes > LARGE || update.external_ids().len() > MANY_IDS {
             true => tokio::task::block_in_place(|| self.decided(&release, update, tier, destinations)),
             false => self.decided(&release, update, tier, destinations),
         }
