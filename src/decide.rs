@@ -141,8 +141,8 @@ impl<'a> Judgement<'a> {
 
     fn outline(&self, setting: &Setting) -> Outline {
         let Some(types) = &setting.types else { return Outline::All };
-        let bit_of =
-            |position: usize| 1_u64.rotate_left(u32::try_from(position % OUTLINED_TYPES).unwrap_or_default());
+        // Rotates past the last bit, to the first one.
+        let bit_of = |position: usize| 1_u64.rotate_left(u32::try_from(position).unwrap_or_default());
         let present = self.latest.present(types);
         // One ID of each type: as many as there are IDs means all of them.
         match present.clone().count() == self.update.external_ids().len() {
