@@ -7,7 +7,7 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::external_id::Outbound;
+use crate::external_id::serialize_outbound;
 use crate::id_group::MessageIds;
 use crate::{
     Destination, Destinations, ExternalId, IdGroup, IdGroupHash, MessageId, ProfileUpdate, SelectedIds,
@@ -201,8 +201,4 @@ impl Serialize for SentTo<'_> {
 
 fn serialize_ids<S: Serializer>(destinations: &[Destination], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(destinations.iter().map(Destination::id))
-}
-
-fn serialize_outbound<S: Serializer>(ids: &[ExternalId], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(ids.iter().map(Outbound))
 }

@@ -357,6 +357,14 @@ impl Serialize for ExternalId {
     }
 }
 
+/// External IDs as events carry them, in types that own theirs.
+pub(crate) fn serialize_outbound<S: Serializer>(
+    ids: &[ExternalId],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(Outbound))
+}
+
 /// An external ID as an event carries it: without times.
 pub(crate) struct Outbound<'a>(pub(crate) &'a ExternalId);
 

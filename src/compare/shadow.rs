@@ -4,11 +4,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{Comparison, ComparisonBudget, ComparisonKey, Encoder, Message, compare_streams};
-use crate::external_id::Outbound;
+use crate::external_id::serialize_outbound;
 use crate::{
     Destination, Destinations, ExternalId, Flow, IdGroupEvent, Observer, OutboundMessage, OutboundMessages,
     ProfileUpdate, Step, decide_legacy_with, decide_with,
@@ -154,8 +153,9 @@ fn size_of_id(id: &ExternalId) -> usize {
 }
 
 /// What a comparison keeps of an outbound message that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutboundSample {
+    #[serde(serialize_with = "serialize_outbound")]
     external_ids: Box<[ExternalId]>,
     destinations: Box<[String]>,
     is_cut: bool,
@@ -176,23 +176,5 @@ impl OutboundSample {
     /// hold them.
     pub fn is_cut(&self) -> bool {
         self.is_cut
-    }
-}
-
-impl Serialize for OutboundSample {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("OutboundSample", 3)?;
-        object.serialize_field("external_ids", &Ids(&self.external_ids))?;
-        object.serialize_field("destinations", &self.destinations)?;
-        object.serialize_field("is_cut", &self.is_cut)?;
-        object.end()
-    }
-}
-
-struct Ids<'a>(&'a [ExternalId]);
-
-impl Serialize for Ids<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Outbound))
     }
 }
