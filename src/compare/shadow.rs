@@ -7,11 +7,17 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Comparison, ComparisonBudget, ComparisonKey, Encoder, Message, compare_streams};
-use crate::external_id::serialize_outbound;
-use crate::{
-    Destination, Destinations, ExternalId, Flow, IdGroupEvent, Observer, OutboundMessage, OutboundMessages,
-    ProfileUpdate, Step, decide_legacy_with, decide_with,
-};
+use crate::decide::decide_with;
+use crate::event::IdGroupEvent;
+use crate::event::outbound::{OutboundMessage, OutboundMessages};
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::input::external_id::ExternalId;
+use crate::input::external_id::serialize_outbound;
+use crate::input::update::ProfileUpdate;
+use crate::observe::{Observer, Step};
+use crate::release::flow::Flow;
+use crate::release::legacy::decide_legacy_with;
 
 /// Compares what both flows send for an update to the destinations that do not dedupe: there, the
 /// two must not differ.

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use serde::{Serialize, Serializer};
 
-use crate::input_error::excerpt;
-use crate::read::{Field, List, Read, deserialize_by_read};
-use crate::{Destination, InputError, Problem};
+use crate::input::destination::Destination;
+use crate::input::error::excerpt;
+use crate::input::error::{InputError, Problem};
+use crate::input::read::{Field, List, Read, deserialize_by_read};
 
 /// The destinations that are connected to one computation.
 ///

@@ -1,12 +1,20 @@
 //! The routed call: everything a service does with an update while a rollout is on, in one call.
 
+pub(crate) mod flow;
+pub(crate) mod legacy;
+pub(crate) mod rollout;
+
 use alloc::vec::Vec;
 
 use crate::compare::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample, compare_events};
-use crate::{
-    Destinations, Flow, IdGroupEvent, Observer, ProfileUpdate, Rollout, Route, decide_legacy_with,
-    decide_with,
-};
+use crate::decide::decide_with;
+use crate::event::IdGroupEvent;
+use crate::input::destinations::Destinations;
+use crate::input::update::ProfileUpdate;
+use crate::observe::Observer;
+use crate::release::flow::Flow;
+use crate::release::legacy::decide_legacy_with;
+use crate::release::rollout::{Rollout, Route};
 
 /// A rollout, with all that it takes to act on it.
 ///

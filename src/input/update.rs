@@ -8,9 +8,12 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::external_ids::ExternalIds;
-use crate::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
-use crate::{ExternalId, InputError, Problem, Timestamp, Trigger};
+use crate::input::error::{InputError, Problem};
+use crate::input::external_id::ExternalId;
+use crate::input::profile_ids::ExternalIds;
+use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::timestamp::Timestamp;
+use crate::input::trigger::Trigger;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
 ///

@@ -8,8 +8,9 @@ use core::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
-use crate::{InputError, Timestamp};
+use crate::input::error::InputError;
+use crate::input::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::timestamp::Timestamp;
 
 /// What makes an external ID the one it is: collection, type and id, compared byte for byte.
 ///

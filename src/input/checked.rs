@@ -1,6 +1,6 @@
 //! An input, or the reason why it was refused, as data.
 
-use crate::InputError;
+use crate::input::error::InputError;
 
 /// What was read of a `T`: the value, or why it was refused.
 ///

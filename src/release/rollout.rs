@@ -8,11 +8,13 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::id_group::update_prefixed;
-use crate::read::{
+use crate::event::id_group::update_prefixed;
+use crate::input::error::{InputError, Problem};
+use crate::input::read::{
     Field, List, NonEmptyText, Number, Read, Switch, Text, deserialize_by_read, non_empty, strict_object,
 };
-use crate::{Flow, InputError, Problem, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
+use crate::release::flow::Flow;
 
 /// How far the dedupe flow has been rolled out.
 ///

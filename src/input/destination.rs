@@ -7,8 +7,10 @@ use core::{fmt, mem};
 
 use serde::Serialize;
 
-use crate::read::{Field, List, NonEmptyText, Read, Text, deserialize_by_read, non_empty, strict_object};
-use crate::{InputError, Problem};
+use crate::input::error::{InputError, Problem};
+use crate::input::read::{
+    Field, List, NonEmptyText, Read, Text, deserialize_by_read, non_empty, strict_object,
+};
 
 /// A destination that is connected to a computation.
 ///

@@ -164,7 +164,7 @@ impl fmt::Display for Problem {
             }
             Self::Mistyped { expected, found } => write!(f, "must be {expected}, not {found}"),
             Self::MalformedTimestamp { value } => {
-                write!(f, "is `{}`, {}", value.escape_debug(), crate::MalformedTimestamp)
+                write!(f, "is `{}`, {}", value.escape_debug(), crate::input::timestamp::MalformedTimestamp)
             }
             Self::Unknown { value, expected } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;

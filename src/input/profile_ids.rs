@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Serialize, Serializer};
 
-use crate::ExternalId;
+use crate::input::external_id::ExternalId;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
 /// identities beside it: sorted once, when the update comes in, and not once per destination.
@@ -66,7 +66,8 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
-    use crate::{Collection, Timestamp};
+    use crate::input::external_id::Collection;
+    use crate::input::timestamp::Timestamp;
 
     fn id(id_type: &str, id: &str) -> ExternalId {
         ExternalId::new(id_type, id).unwrap()

@@ -1,14 +1,24 @@
 //! The decision: from an update and its destinations to events.
 
+pub(crate) mod explain;
+pub(crate) mod latest_id;
+pub(crate) mod trigger_filter;
+pub(crate) mod verdict;
+
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-use crate::destinations::Setting;
+use crate::decide::latest_id::LatestIds;
+use crate::decide::trigger_filter::{TriggerFilter, drops_whatever_the_ids};
+use crate::decide::verdict::{DropReason, Verdict};
+use crate::event::IdGroupEvent;
 use crate::event::SentTo;
-use crate::id_group::MessageIds;
-use crate::latest_id::LatestIds;
-use crate::trigger_filter::{TriggerFilter, drops_whatever_the_ids};
-use crate::{Destinations, DropReason, IdGroupEvent, Observer, ProfileUpdate, SelectedIds, Step, Verdict};
+use crate::event::id_group::MessageIds;
+use crate::event::id_group::SelectedIds;
+use crate::input::destinations::Destinations;
+use crate::input::destinations::Setting;
+use crate::input::update::ProfileUpdate;
+use crate::observe::{Observer, Step};
 
 /// What an update is sent as: one event for each distinct set of external IDs, by the id of its
 /// first destination; none if nothing is sent.

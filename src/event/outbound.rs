@@ -6,8 +6,9 @@ use core::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::external_id::Outbound;
-use crate::{ExternalId, IdGroupEvent, SentTo};
+use crate::event::{IdGroupEvent, SentTo};
+use crate::input::external_id::ExternalId;
+use crate::input::external_id::Outbound;
 
 /// The outbound messages of an event: all combinations of its external IDs, one ID of each type.
 ///

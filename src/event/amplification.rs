@@ -1,6 +1,6 @@
 //! Amplification: how many outbound messages a decision turns into, known before one is made.
 
-use crate::IdGroupEvent;
+use crate::event::IdGroupEvent;
 
 /// How much the events of one update multiply.
 ///

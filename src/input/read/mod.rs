@@ -15,8 +15,9 @@ use core::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::input_error::excerpt;
-use crate::{InputError, Problem, Timestamp};
+use crate::input::error::excerpt;
+use crate::input::error::{InputError, Problem};
+use crate::input::timestamp::Timestamp;
 
 /// A type that is read as `Raw`, of whatever shape, and then checked.
 pub(crate) trait Read<'de>: Sized {
@@ -35,14 +36,14 @@ macro_rules! deserialize_by_read {
     ($($type:ty),*) => {$(
         impl<'de> ::serde::Deserialize<'de> for $type {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <Self as $crate::read::Read<'de>>::read(deserializer)
+                <Self as $crate::input::read::Read<'de>>::read(deserializer)
             }
         }
 
-        impl<'de> ::serde::Deserialize<'de> for $crate::Checked<$type> {
+        impl<'de> ::serde::Deserialize<'de> for $crate::input::checked::Checked<$type> {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let raw = ::serde::Deserialize::deserialize(deserializer)?;
-                Ok(Self(<$type as $crate::read::Read<'de>>::check(raw)))
+                Ok(Self(<$type as $crate::input::read::Read<'de>>::check(raw)))
             }
         }
     )*};
@@ -271,39 +272,39 @@ macro_rules! strict_object {
     ($raw:ident<$de:lifetime> { $($field:ident: $shape:ty),* $(,)? }) => {
         #[derive(Default)]
         pub(crate) struct $raw<$de> {
-            $($field: $crate::read::Field<$shape>,)*
-            unknown_field: Option<($crate::InputError, ::core::marker::PhantomData<&$de ()>)>,
+            $($field: $crate::input::read::Field<$shape>,)*
+            unknown_field: Option<($crate::input::error::InputError, ::core::marker::PhantomData<&$de ()>)>,
         }
 
-        impl $crate::read::Shape for $raw<'_> {
+        impl $crate::input::read::Shape for $raw<'_> {
             const EXPECTED: &'static str = "an object";
         }
 
-        impl<$de> $crate::read::FromShape<$de> for $raw<$de> {
+        impl<$de> $crate::input::read::FromShape<$de> for $raw<$de> {
             fn from_object<A: ::serde::de::MapAccess<$de>>(
                 mut object: A,
-            ) -> Result<$crate::read::Field<Self>, A::Error> {
+            ) -> Result<$crate::input::read::Field<Self>, A::Error> {
                 let mut raw = Self::default();
-                while let Some($crate::read::FieldName(name)) = object.next_key()? {
+                while let Some($crate::input::read::FieldName(name)) = object.next_key()? {
                     match &*name {
                         $(stringify!($field) => {
-                            $crate::read::once(&mut raw.$field, stringify!($field), &mut object)?;
+                            $crate::input::read::once(&mut raw.$field, stringify!($field), &mut object)?;
                         })*
                         _ => {
                             object.next_value::<::serde::de::IgnoredAny>()?;
                             raw.unknown_field.get_or_insert_with(|| {
-                                let error = $crate::InputError::unknown_field(&name, &[$(stringify!($field)),*]);
+                                let error = $crate::input::error::InputError::unknown_field(&name, &[$(stringify!($field)),*]);
                                 (error, ::core::marker::PhantomData)
                             });
                         }
                     }
                 }
-                Ok($crate::read::Field::Value(raw))
+                Ok($crate::input::read::Field::Value(raw))
             }
         }
 
         impl $raw<'_> {
-            fn refuse_unknown_field(&mut self) -> Result<(), $crate::InputError> {
+            fn refuse_unknown_field(&mut self) -> Result<(), $crate::input::error::InputError> {
                 self.unknown_field.take().map_or(Ok(()), |(error, _)| Err(error))
             }
         }

@@ -8,8 +8,10 @@ use core::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
-use crate::{ExternalIdKey, InputError, Membership, Problem};
+use crate::input::error::{InputError, Problem};
+use crate::input::external_id::ExternalIdKey;
+use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::update::Membership;
 
 /// Why an update was emitted. It decides whether a messaging destination is sent anything.
 #[derive(Clone, Debug, PartialEq, Eq)]

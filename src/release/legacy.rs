@@ -6,9 +6,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::event::IdGroupEvent;
 use crate::event::SentTo;
-use crate::id_group::MessageIds;
-use crate::{Destinations, IdGroupEvent, Observer, ProfileUpdate, SelectedIds, Step};
+use crate::event::id_group::MessageIds;
+use crate::event::id_group::SelectedIds;
+use crate::input::destinations::Destinations;
+use crate::input::update::ProfileUpdate;
+use crate::observe::{Observer, Step};
 
 /// One event with all external IDs for all destinations, whatever their settings and the trigger's
 /// reason; none if the profile has no external IDs, or there are no destinations.

@@ -6,7 +6,13 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::decide::Judgement;
-use crate::{Destination, Destinations, ExternalId, Observer, ProfileUpdate, SelectedIds, Verdict};
+use crate::decide::verdict::Verdict;
+use crate::event::id_group::SelectedIds;
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::input::external_id::ExternalId;
+use crate::input::update::ProfileUpdate;
+use crate::observe::Observer;
 
 /// Why each destination is sent what [`decide`](crate::decide) sends it, or nothing.
 ///

@@ -8,9 +8,10 @@ use core::iter;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::external_id::Outbound;
-use crate::external_ids::ExternalIds;
-use crate::{ExternalId, ExternalIdKey, ProfileUpdate};
+use crate::input::external_id::Outbound;
+use crate::input::external_id::{ExternalId, ExternalIdKey};
+use crate::input::profile_ids::ExternalIds;
+use crate::input::update::ProfileUpdate;
 
 /// External IDs that go out together, and their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -267,7 +268,9 @@ mod tests {
     use alloc::string::{String, ToString};
 
     use super::*;
-    use crate::{Collection, Computation, Membership, Trigger};
+    use crate::input::external_id::Collection;
+    use crate::input::trigger::Trigger;
+    use crate::input::update::{Computation, Membership};
 
     fn users(id_type: &str, id: &str) -> ExternalIdKey {
         ExternalIdKey::new(id_type, id).unwrap()

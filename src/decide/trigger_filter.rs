@@ -4,10 +4,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::destinations::TypeTable;
-use crate::latest_id::LatestIds;
-use crate::trigger::{AddedIds, MergedProfiles};
-use crate::{DropReason, ExternalId, Membership, ProfileUpdate, Trigger};
+use crate::decide::latest_id::LatestIds;
+use crate::decide::verdict::DropReason;
+use crate::input::destinations::TypeTable;
+use crate::input::external_id::ExternalId;
+use crate::input::trigger::Trigger;
+use crate::input::trigger::{AddedIds, MergedProfiles};
+use crate::input::update::{Membership, ProfileUpdate};
 
 /// What an update's trigger says, gathered once so that each setting asks only about its types.
 pub(crate) enum TriggerFilter<'a> {
@@ -137,7 +140,12 @@ fn types_held(profiles: &MergedProfiles, types: &TypeTable) -> Option<Vec<bool>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Computation, Destination, Destinations, ExternalIdKey, MergedProfile, Timestamp};
+    use crate::input::destination::Destination;
+    use crate::input::destinations::Destinations;
+    use crate::input::external_id::ExternalIdKey;
+    use crate::input::timestamp::Timestamp;
+    use crate::input::trigger::MergedProfile;
+    use crate::input::update::Computation;
 
     fn key(id_type: &str, id: &str) -> ExternalIdKey {
         ExternalIdKey::new(id_type, id).unwrap()

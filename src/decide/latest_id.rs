@@ -3,8 +3,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::destinations::TypeTable;
-use crate::{ExternalId, ProfileUpdate};
+use crate::input::destinations::TypeTable;
+use crate::input::external_id::ExternalId;
+use crate::input::update::ProfileUpdate;
 
 /// For each type of a [`TypeTable`], the latest ID that the profile had when the update was computed.
 #[derive(Clone, Debug)]
@@ -50,7 +51,11 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
-    use crate::{Computation, Destination, Destinations, Membership, Timestamp, Trigger};
+    use crate::input::destination::Destination;
+    use crate::input::destinations::Destinations;
+    use crate::input::timestamp::Timestamp;
+    use crate::input::trigger::Trigger;
+    use crate::input::update::{Computation, Membership};
 
     /// The latest IDs of `email` and `phone`, of a profile whose emails came at 1, 2 and 3 seconds.
     fn latest_at(computed_at: Option<i128>) -> String {

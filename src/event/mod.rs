@@ -1,5 +1,9 @@
 //! Events: what is sent, one for each distinct set of external IDs.
 
+pub(crate) mod amplification;
+pub(crate) mod id_group;
+pub(crate) mod outbound;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,11 +11,13 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::external_id::serialize_outbound;
-use crate::id_group::MessageIds;
-use crate::{
-    Destination, Destinations, ExternalId, IdGroup, IdGroupHash, MessageId, ProfileUpdate, SelectedIds,
-};
+use crate::event::id_group::MessageIds;
+use crate::event::id_group::{IdGroup, IdGroupHash, MessageId, SelectedIds};
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::input::external_id::ExternalId;
+use crate::input::external_id::serialize_outbound;
+use crate::input::update::ProfileUpdate;
 
 /// External IDs, and the destinations that an update is sent to with just these IDs.
 ///

@@ -1,8 +1,13 @@
 //! Watching decisions: what happened on every path, for metrics and traces.
 
+pub(crate) mod counts;
+
 use core::fmt;
 
-use crate::{Membership, Route, TriggerReason, Verdict};
+use crate::decide::verdict::Verdict;
+use crate::input::trigger::TriggerReason;
+use crate::input::update::Membership;
+use crate::release::rollout::Route;
 
 /// Hears what a decision does, while it does it.
 ///

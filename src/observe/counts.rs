@@ -2,7 +2,11 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::{DropReason, Membership, Observer, Route, RouteReason, Step, TriggerReason, Verdict};
+use crate::decide::verdict::{DropReason, Verdict};
+use crate::input::trigger::TriggerReason;
+use crate::input::update::Membership;
+use crate::observe::{Observer, Step};
+use crate::release::rollout::{Route, RouteReason};
 
 /// Counts every trigger reason, step, verdict, group, route and outcome that it hears of.
 ///
