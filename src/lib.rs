@@ -102,8 +102,10 @@ struct Readme;
 
 pub mod compare;
 mod decide;
+mod digest;
 mod event;
 mod input;
+mod label;
 mod observe;
 mod release;
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::{Serialize, Serializer};
+use crate::label::labels;
 
 /// What a decision says about a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,31 +57,17 @@ impl Verdict {
     }
 }
 
+labels!(DropReason {
+    Exited => "exited",
+    NoRelevantExternalId => "no_relevant_external_id",
+    NotAMember => "not_a_member",
+    AddedIdNotRelevant => "added_id_not_relevant",
+    AlreadyMessaged => "already_messaged",
+    ExternalIdRemoved => "external_id_removed",
+    NoExternalIds => "no_external_ids",
+});
+
 impl DropReason {
-    /// Every reason.
-    pub const ALL: [Self; 7] = [
-        Self::Exited,
-        Self::NoRelevantExternalId,
-        Self::NotAMember,
-        Self::AddedIdNotRelevant,
-        Self::AlreadyMessaged,
-        Self::ExternalIdRemoved,
-        Self::NoExternalIds,
-    ];
-
-    /// The name on the wire and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exited => "exited",
-            Self::NoRelevantExternalId => "no_relevant_external_id",
-            Self::NotAMember => "not_a_member",
-            Self::AddedIdNotRelevant => "added_id_not_relevant",
-            Self::AlreadyMessaged => "already_messaged",
-            Self::ExternalIdRemoved => "external_id_removed",
-            Self::NoExternalIds => "no_external_ids",
-        }
-    }
-
     /// The reason as a sentence's end, for people.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -105,17 +91,5 @@ impl DropReason {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl fmt::Display for DropReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl Serialize for DropReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }

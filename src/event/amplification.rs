@@ -1,6 +1,7 @@
 //! Amplification: how many outbound messages a decision turns into, known before one is made.
 
 use crate::event::IdGroupEvent;
+use crate::label::labels;
 
 /// How much the events of one update multiply.
 ///
@@ -24,7 +25,7 @@ pub struct Amplification {
 }
 
 /// Where an update goes, so that a monster does not hold up the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
     /// Few enough messages to be sent at once.
     Fast,
@@ -59,12 +60,4 @@ impl Amplification {
     }
 }
 
-impl Lane {
-    /// The name in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fast => "fast",
-            Self::Slow => "slow",
-        }
-    }
-}
+labels!(Lane { Fast => "fast", Slow => "slow" });

@@ -5,13 +5,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::iter;
 
-use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
-
+use crate::digest::{Digest, hex_id};
 use crate::input::external_id::Outbound;
 use crate::input::external_id::{ExternalId, ExternalIdKey};
 use crate::input::profile_ids::ExternalIds;
 use crate::input::update::ProfileUpdate;
+use serde::{Serialize, Serializer};
 
 /// External IDs that go out together, and their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -151,61 +150,37 @@ impl<'a> SelectedIds<'a> {
 }
 
 fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupHash {
-    let mut hash = Sha256::new_with_prefix("idgroup/1");
-    for key in by_identity {
-        for part in [key.collection().as_str(), key.id_type(), key.id()] {
-            update_prefixed(&mut hash, part);
-        }
-    }
-    IdGroupHash(first_half(hash))
+    let mut digest = Digest::with_prefix("idgroup/1");
+    by_identity.for_each(|key| hash_identity(&mut digest, key));
+    IdGroupHash(digest.first_half())
+}
+
+/// Collection, type and id.
+pub(crate) fn hash_identity(digest: &mut Digest, key: &ExternalIdKey) {
+    digest.text(key.collection().as_str()).text(key.id_type()).text(key.id());
 }
 
 /// What all message ids of one update have in common, hashed once.
-pub(crate) struct MessageIds(Sha256);
+pub(crate) struct MessageIds(Digest);
 
 impl MessageIds {
     pub(crate) fn of(update: &ProfileUpdate) -> Self {
-        let mut hash = Sha256::new_with_prefix("idgroup/message/1");
-        for part in [update.space_id(), update.computation().id(), update.profile_id(), update.id()] {
-            update_prefixed(&mut hash, part);
-        }
-        Self(hash)
+        let mut digest = Digest::with_prefix("idgroup/message/1");
+        let of_profile =
+            digest.text(update.space_id()).text(update.computation().id()).text(update.profile_id());
+        of_profile.text(update.id());
+        Self(digest)
     }
 
     pub(crate) fn for_group(&self, group: IdGroupHash) -> MessageId {
-        MessageId(first_half(self.0.clone().chain_update(group.0)))
+        let mut digest = self.0.clone();
+        digest.bytes(&group.0);
+        MessageId(digest.first_half())
     }
 }
 
-/// The length of the text in bytes, as four bytes with the highest first, and the text.
-pub(crate) fn update_prefixed(hash: &mut Sha256, text: &str) {
-    // No text of 4 GiB has ever been parsed into memory next to its update.
-    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    hash.update(length.to_be_bytes());
-    hash.update(text);
-}
-
-fn first_half(hash: Sha256) -> [u8; 16] {
-    let mut half = [0; 16];
-    for (to, from) in half.iter_mut().zip(hash.finalize()) {
-        *to = from;
-    }
-    half
-}
-
-impl IdGroupHash {
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl MessageId {
-    /// The bytes, without the `idg_` of the text form.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
+hex_id!(IdGroupHash, "");
+hex_id!(MessageId, "idg_");
 
 impl PartialEq for SelectedIds<'_> {
     fn eq(&self, other: &Self) -> bool {
@@ -218,42 +193,6 @@ impl Eq for SelectedIds<'_> {}
 impl fmt::Debug for SelectedIds<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-impl fmt::Display for IdGroupHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for IdGroupHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "idg_{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for IdGroupHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Serialize for MessageId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

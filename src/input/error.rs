@@ -50,6 +50,13 @@ pub enum Problem {
         /// The text, cut after 64 characters.
         value: Box<str>,
     },
+    /// Not the text form of a hash or a message id.
+    MalformedDigest {
+        /// The text, cut after 64 characters.
+        value: Box<str>,
+        /// What stands before the digits.
+        prefix: &'static str,
+    },
     /// A value that is none of those the field can have.
     Unknown {
         /// The text, cut after 64 characters.
@@ -165,6 +172,13 @@ impl fmt::Display for Problem {
             Self::Mistyped { expected, found } => write!(f, "must be {expected}, not {found}"),
             Self::MalformedTimestamp { value } => {
                 write!(f, "is `{}`, {}", value.escape_debug(), crate::input::timestamp::MalformedTimestamp)
+            }
+            Self::MalformedDigest { value, prefix } => {
+                write!(f, "is `{}`, expected ", value.escape_debug())?;
+                if !prefix.is_empty() {
+                    write!(f, "`{prefix}` and ")?;
+                }
+                f.write_str("32 lower-case hexadecimal digits")
             }
             Self::Unknown { value, expected } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::input::error::InputError;
 use crate::input::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
 use crate::input::timestamp::Timestamp;
+use crate::label::labels;
 
 /// What makes an external ID the one it is: collection, type and id, compared byte for byte.
 ///
@@ -201,26 +202,12 @@ fn earliest_known(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Ti
     }
 }
 
+labels!(Collection { Users => "users", Accounts => "accounts" });
+
 impl Collection {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accounts => "accounts",
-            Self::Users => "users",
-        }
-    }
-
-    fn from_name(name: &str) -> Result<Self, InputError> {
-        match name {
-            "users" => Ok(Self::Users),
-            "accounts" => Ok(Self::Accounts),
-            _ => Err(InputError::unknown("collection", name, &["users", "accounts"])),
-        }
-    }
-
     fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
         match field.optional("collection")? {
-            Some(Text(name)) => Self::from_name(&name),
+            Some(Text(name)) => Self::from_name("collection", &name),
             None => Ok(Self::default()),
         }
     }
@@ -249,12 +236,6 @@ impl fmt::Debug for ExternalId {
             .field("created_at", &self.created_at)
             .field("attached_at", &self.attached_at)
             .finish()
-    }
-}
-
-impl fmt::Display for Collection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -321,12 +302,6 @@ impl<'de> Read<'de> for ExternalId {
 }
 
 deserialize_by_read!(ExternalIdKey, ExternalId);
-
-impl Serialize for Collection {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
 
 impl Serialize for ExternalIdKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

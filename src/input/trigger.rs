@@ -3,7 +3,6 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,6 +11,7 @@ use crate::input::error::{InputError, Problem};
 use crate::input::external_id::ExternalIdKey;
 use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
 use crate::input::update::Membership;
+use crate::label::labels;
 
 /// Why an update was emitted. It decides whether a messaging destination is sent anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,27 +121,12 @@ fn sorted(mut keys: Vec<ExternalIdKey>) -> Box<[ExternalIdKey]> {
     keys.into()
 }
 
-impl TriggerReason {
-    /// Every reason.
-    pub const ALL: [Self; 4] =
-        [Self::ValueChanged, Self::NewExternalId, Self::ProfileMerge, Self::ExternalIdRemoved];
-
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ValueChanged => "value_changed",
-            Self::NewExternalId => "new_external_id",
-            Self::ProfileMerge => "profile_merge",
-            Self::ExternalIdRemoved => "external_id_removed",
-        }
-    }
-}
-
-impl fmt::Display for TriggerReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+labels!(TriggerReason {
+    ValueChanged => "value_changed",
+    NewExternalId => "new_external_id",
+    ProfileMerge => "profile_merge",
+    ExternalIdRemoved => "external_id_removed",
+});
 
 impl AddedIds {
     /// By identity.
@@ -246,19 +231,13 @@ impl<'de> Read<'de> for MergedProfile {
         let Object(raw) = raw.value()?;
         Ok(Self {
             profile_id: raw.profile_id.name("profile_id")?,
-            membership: Membership::read(raw.membership)?,
+            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
             external_ids: raw.external_ids.list("external_ids")?.map(sorted),
         })
     }
 }
 
 deserialize_by_read!(Trigger, MergedProfile);
-
-impl Serialize for TriggerReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
 
 impl Serialize for Trigger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,9 +4,8 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::ExternalId;
@@ -14,6 +13,7 @@ use crate::input::profile_ids::ExternalIds;
 use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::Trigger;
+use crate::label::labels;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
 ///
@@ -165,29 +165,7 @@ impl Computation {
     }
 }
 
-impl Membership {
-    /// The name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::In => "in",
-            Self::Out => "out",
-        }
-    }
-
-    pub(crate) fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
-        match &*field.required("membership")?.0 {
-            "in" => Ok(Self::In),
-            "out" => Ok(Self::Out),
-            other => Err(InputError::unknown("membership", other, &["in", "out"])),
-        }
-    }
-}
-
-impl fmt::Display for Membership {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+labels!(Membership { In => "in", Out => "out" });
 
 /// Collects the fields of a [`ProfileUpdate`]; [`build`](Self::build) checks them.
 #[derive(Clone, Debug, Default)]
@@ -313,7 +291,7 @@ impl<'de> Read<'de> for ProfileUpdate {
             space_id: raw.space_id.name("space_id")?,
             profile_id: raw.profile_id.name("profile_id")?,
             computation: raw.computation.read_required("computation")?,
-            membership: Membership::read(raw.membership)?,
+            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
             computed_at: raw.computed_at.timestamp("computed_at")?,
             trigger: raw.trigger.read_required("trigger")?,
             external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
@@ -335,12 +313,6 @@ impl<'de> Read<'de> for Computation {
 }
 
 deserialize_by_read!(ProfileUpdate, Computation);
-
-impl Serialize for Membership {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,10 @@
 
 pub(crate) mod counts;
 
-use core::fmt;
-
 use crate::decide::verdict::Verdict;
 use crate::input::trigger::TriggerReason;
 use crate::input::update::Membership;
+use crate::label::labels;
 use crate::release::rollout::Route;
 
 /// Hears what a decision does, while it does it.
@@ -55,28 +54,13 @@ pub enum Step {
     Compare,
 }
 
-impl Step {
-    /// Every step.
-    pub const ALL: [Self; 5] =
-        [Self::SelectLatest, Self::FilterByTrigger, Self::GroupIds, Self::Legacy, Self::Compare];
-
-    /// The name in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SelectLatest => "select_latest",
-            Self::FilterByTrigger => "filter_by_trigger",
-            Self::GroupIds => "group_ids",
-            Self::Legacy => "legacy",
-            Self::Compare => "compare",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+labels!(Step {
+    SelectLatest => "select_latest",
+    FilterByTrigger => "filter_by_trigger",
+    GroupIds => "group_ids",
+    Legacy => "legacy",
+    Compare => "compare",
+});
 
 impl Observer for () {}
 

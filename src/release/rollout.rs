@@ -3,18 +3,16 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
-use core::fmt;
 
-use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
-
-use crate::event::id_group::update_prefixed;
+use crate::digest::Digest;
 use crate::input::error::{InputError, Problem};
 use crate::input::read::{
     Field, List, NonEmptyText, Number, Read, Switch, Text, deserialize_by_read, non_empty, strict_object,
 };
 use crate::input::update::ProfileUpdate;
+use crate::label::labels;
 use crate::release::flow::Flow;
+use serde::{Serialize, Serializer};
 
 /// How far the dedupe flow has been rolled out.
 ///
@@ -183,11 +181,9 @@ impl Flag {
     /// Whether this flag admits the space: always the same answer, and a larger share admits more
     /// spaces and never others. Costs a hash of both names.
     pub fn admits(&self, space_id: &str) -> bool {
-        let mut hash = Sha256::new_with_prefix("idgroup/rollout/1");
-        update_prefixed(&mut hash, &self.name);
-        update_prefixed(&mut hash, space_id);
-        let digest: [u8; 32] = hash.finalize().into();
-        let place = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let mut digest = Digest::with_prefix("idgroup/rollout/1");
+        digest.text(&self.name).text(space_id);
+        let place = digest.first_half().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         // The place of the space in 0..10,000, in proportion to its place among all 2^64.
         let basis_point = u128::from(place).wrapping_mul(WHOLE.into()) >> 64;
         basis_point < self.share.into()
@@ -266,30 +262,17 @@ impl Route {
     }
 }
 
+labels!(RouteReason {
+    NotAdmitted => "not_admitted",
+    SpaceBlocked => "space_blocked",
+    GateClosed => "gate_closed",
+    SpaceOpen => "space_open",
+    TierOpen => "tier_open",
+});
+
 impl RouteReason {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::NotAdmitted, Self::SpaceBlocked, Self::GateClosed, Self::SpaceOpen, Self::TierOpen];
-
-    /// The name in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotAdmitted => "not_admitted",
-            Self::SpaceBlocked => "space_blocked",
-            Self::GateClosed => "gate_closed",
-            Self::SpaceOpen => "space_open",
-            Self::TierOpen => "tier_open",
-        }
-    }
-
     const fn is_open(self) -> bool {
         matches!(self, Self::SpaceOpen | Self::TierOpen)
-    }
-}
-
-impl fmt::Display for RouteReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

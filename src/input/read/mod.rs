@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+use core::str::FromStr;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -49,6 +50,16 @@ macro_rules! deserialize_by_read {
     )*};
 }
 pub(crate) use deserialize_by_read;
+
+/// For the `Deserialize` of types that are a text.
+pub(crate) fn from_text<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err = InputError>,
+    D: Deserializer<'de>,
+{
+    let text = Field::<Text<'de>>::deserialize(deserializer)?.value().map_err(D::Error::custom)?;
+    text.0.parse().map_err(D::Error::custom)
+}
 
 /// The value of a field, or of an element, as it was found.
 #[derive(Default)]
