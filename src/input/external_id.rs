@@ -169,6 +169,11 @@ impl ExternalId {
         self.attached_at.or(self.created_at)
     }
 
+    /// The same ID as events carry it.
+    pub(crate) fn without_times(&self) -> Self {
+        Self { key: self.key.clone(), encoding: self.encoding.clone(), created_at: None, attached_at: None }
+    }
+
     /// Takes over what a repeat of this ID knows better: the earlier of two known times.
     pub(crate) fn merge_repeat(&mut self, repeat: &Self) {
         self.created_at = earliest_known(self.created_at, repeat.created_at);

@@ -122,6 +122,11 @@ impl Field<Text<'_>> {
         non_empty(name, self.required(name)?.0)
     }
 
+    /// A string that is a `T`.
+    pub(crate) fn parsed<T: FromStr<Err = InputError>>(self, name: &str) -> Result<T, InputError> {
+        self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
+    }
+
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
         let Some(Text(text)) = self.optional(name)? else { return Ok(None) };
         match text.parse() {
