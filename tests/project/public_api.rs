@@ -5,7 +5,10 @@
 mod listing;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::str::FromStr;
 
 use idgroup::compare::*;
 use idgroup::*;
@@ -55,6 +58,7 @@ auto_traits! {
 const _: fn() = || {
     fn is_read_and_written<T: DeserializeOwned + Serialize>() {}
     fn is_error<T: core::error::Error>() {}
+    fn is_text<T: Copy + DeserializeOwned + Display + FromStr<Err = InputError> + Hash + Ord + Serialize>() {}
     is_read_and_written::<Computation>();
     is_read_and_written::<Destination>();
     is_read_and_written::<Destinations>();
@@ -66,8 +70,37 @@ const _: fn() = || {
     is_read_and_written::<ProfileUpdate>();
     is_read_and_written::<Rollout>();
     is_read_and_written::<Trigger>();
+    is_text::<Collection>();
+    is_text::<DropReason>();
+    is_text::<Flow>();
+    is_text::<IdGroupHash>();
+    is_text::<Lane>();
+    is_text::<Membership>();
+    is_text::<MessageId>();
+    is_text::<RouteReason>();
+    is_text::<Step>();
+    is_text::<TriggerReason>();
     is_error::<InputError>();
     is_error::<MalformedTimestamp>();
+};
+
+/// What the macros of names and of hashes give each of their types.
+const _: () = {
+    macro_rules! labels {
+        ($($type:ty),* $(,)?) => {$(
+            let _: &[$type] = &<$type>::ALL;
+            let _: fn($type) -> &'static str = <$type>::as_str;
+        )*};
+    }
+    labels!(Collection, DropReason, Flow, Lane, Membership, RouteReason, Step, TriggerReason);
+
+    macro_rules! hex_ids {
+        ($($type:ty),*) => {$(
+            let _: fn([u8; 16]) -> $type = <$type>::from_bytes;
+            let _: fn(&$type) -> &[u8; 16] = <$type>::as_bytes;
+        )*};
+    }
+    hex_ids!(IdGroupHash, MessageId);
 };
 
 /// Generics and lifetimes that callers rely on, in the strictest form that must compile.

@@ -31,16 +31,27 @@ pub fn exported_types() -> BTreeSet<String> {
     names.filter(|name| exported.contains(name)).collect()
 }
 
+/// The macros that give types a public interface; `public_api.rs` says which.
+const MACROS: [&str; 3] = ["deserialize_by_read", "hex_id", "labels"];
+
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 fn modules() -> Vec<PathBuf> {
-    let of = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = of(sources()).chain(of(sources().join("compare"))).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    paths.sort();
-    paths
+    let mut modules = Vec::new();
+    let mut folders = vec![sources()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                modules.push(path);
+            }
+        }
+    }
+    modules.sort();
+    modules
 }
 
 fn parse(path: &Path) -> File {
@@ -104,8 +115,9 @@ fn public(item: Item, exported: &BTreeSet<String>) -> Option<Item> {
             let is_public = of_public_trait.unwrap_or(!item.items.is_empty());
             (is_public && !is_of_private_type).then_some(Item::Impl(item))
         }
-        // The macro that makes a type readable.
-        Item::Macro(item) if item.mac.path.is_ident("deserialize_by_read") => Some(Item::Macro(item)),
+        Item::Macro(item) if MACROS.iter().any(|name| item.mac.path.is_ident(name)) => {
+            Some(Item::Macro(item))
+        }
         _ => None,
     }
 }
