@@ -31,8 +31,11 @@ fn destinations() -> Destinations {
     let of = |first: usize| {
         [vec![first], vec![first, first + 1], vec![first, first + 64], vec![first, first + 1, first + 64]]
     };
-    let settings = (0..TYPES - 64).flat_map(of).enumerate();
-    let destinations = settings.map(|(number, types)| {
+    deduping_on((0..TYPES - 64).flat_map(of))
+}
+
+fn deduping_on(settings: impl Iterator<Item = Vec<usize>>) -> Destinations {
+    let destinations = settings.enumerate().map(|(number, types)| {
         let destination = Destination::new(format!("dst_{number:04}")).unwrap();
         destination.deduping_on(types.into_iter().map(name)).unwrap()
     });
@@ -40,8 +43,7 @@ fn destinations() -> Destinations {
 }
 
 #[track_caller]
-fn assert_grouped_by_what_is_sent(update: &ProfileUpdate) {
-    let destinations = destinations();
+fn assert_grouped_by_what_is_sent(update: &ProfileUpdate, destinations: &Destinations) {
     let held: Vec<&str> = update.external_ids().iter().map(ExternalId::id_type).collect();
     let mut expected = BTreeMap::<Vec<&str>, Vec<&str>>::new();
     for destination in destinations.as_slice() {
@@ -50,7 +52,7 @@ fn assert_grouped_by_what_is_sent(update: &ProfileUpdate) {
             expected.entry(sent).or_default().push(destination.id());
         }
     }
-    let events = decide(update, &destinations);
+    let events = decide(update, destinations);
     assert_eq!(events.len(), expected.len());
     for event in &events {
         let sent: Vec<&str> = event.id_group().external_ids().iter().map(ExternalId::id_type).collect();
@@ -61,15 +63,30 @@ fn assert_grouped_by_what_is_sent(update: &ProfileUpdate) {
 
 #[test]
 fn where_the_profile_has_all_types() {
-    assert_grouped_by_what_is_sent(&update(0..TYPES));
+    assert_grouped_by_what_is_sent(&update(0..TYPES), &destinations());
 }
 
 #[test]
 fn where_the_profile_has_every_third_type() {
-    assert_grouped_by_what_is_sent(&update((0..TYPES).step_by(3)));
+    assert_grouped_by_what_is_sent(&update((0..TYPES).step_by(3)), &destinations());
 }
 
 #[test]
 fn where_the_profile_has_two_types() {
-    assert_grouped_by_what_is_sent(&update([10, 74].into_iter()));
+    assert_grouped_by_what_is_sent(&update([10, 74].into_iter()), &destinations());
+}
+
+/// Types have a bit each as long as there are as many bits as types; with one type more, the first and
+/// the last share theirs, and with twice as many all types share theirs with another.
+#[test]
+fn where_there_are_as_many_types_as_bits_and_one_more() {
+    for types in [63, 64, 65, 66, 127, 128, 129] {
+        let one_each = (0..types).map(|number| vec![number]);
+        let with_the_last = (0..types - 1).map(|number| vec![number, types - 1]);
+        let destinations = deduping_on(one_each.chain(with_the_last));
+        // All types that anybody dedupes on, these and another one, and those at both ends.
+        assert_grouped_by_what_is_sent(&update(0..types), &destinations);
+        assert_grouped_by_what_is_sent(&update(0..=types), &destinations);
+        assert_grouped_by_what_is_sent(&update([0, types - 1, types].into_iter()), &destinations);
+    }
 }
