@@ -410,6 +410,28 @@ fn counts_saturate() {
     assert_eq!(counts.verdict(Verdict::SendAll), u64::MAX);
 }
 
+/// Counts that fit each, and together don't: 2^63 of each kind after 63 doublings, the most after 64.
+#[test]
+fn counts_that_are_merged_saturate_and_so_does_their_sum() {
+    let mut counts = Counts::default();
+    for membership in [Membership::In, Membership::Out] {
+        counts.update_arrived(TriggerReason::ValueChanged, membership);
+    }
+    counts.group_formed(1, 1);
+    counts.step_ended(Step::Compare);
+    let mut expected = 1;
+    for _ in 0..65 {
+        for membership in [Membership::In, Membership::Out] {
+            assert_eq!(counts.trigger(TriggerReason::ValueChanged, membership), expected);
+        }
+        assert_eq!((counts.groups(), counts.step(Step::Compare)), (expected, expected));
+        assert_eq!(counts.updates(), expected.saturating_mul(2));
+        counts.merge(&counts.clone());
+        expected = expected.saturating_mul(2);
+    }
+    assert_eq!(expected, u64::MAX);
+}
+
 #[test]
 fn steps_have_names() {
     let names = Step::ALL.map(|step| step.to_string());
