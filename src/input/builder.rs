@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::ExternalId;
 use crate::input::profile_ids::ExternalIds;
-use crate::input::read::non_empty;
+use crate::input::read::field::non_empty;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::Trigger;
 use crate::input::update::{Computation, Membership, ProfileUpdate};

@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 use crate::input::destination::Destination;
 use crate::input::error::excerpt;
 use crate::input::error::{InputError, Problem};
-use crate::input::read::{Field, List, Read, deserialize_by_read};
+use crate::input::read::field::Field;
+use crate::input::read::shape::List;
+use crate::input::read::{Read, deserialize_by_read};
 
 /// The destinations that are connected to one computation.
 ///

@@ -9,7 +9,9 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::input::error::InputError;
-use crate::input::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{Object, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::label::labels;
 

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::ExternalIdKey;
-use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{List, Object, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::Membership;
 use crate::label::labels;
 
