@@ -77,9 +77,10 @@ impl ProfileUpdateBuilder {
     ///
     /// # Errors
     ///
-    /// A required field that was not given; an empty id.
+    /// A required field that was not given; an empty id; a merge that does not state the update's own
+    /// profile.
     pub fn build(self) -> Result<ProfileUpdate, InputError> {
-        Ok(ProfileUpdate {
+        let update = ProfileUpdate {
             id: non_empty("id", given("id", self.id)?)?,
             space_id: non_empty("space_id", given("space_id", self.space_id)?)?,
             profile_id: non_empty("profile_id", given("profile_id", self.profile_id)?)?,
@@ -88,7 +89,8 @@ impl ProfileUpdateBuilder {
             computed_at: self.computed_at,
             trigger: given("trigger", self.trigger)?,
             external_ids: ExternalIds::new(self.external_ids),
-        })
+        };
+        update.stating_its_own_profile()
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use serde::{Deserialize, Serialize};
 
 use crate::input::builder::ProfileUpdateBuilder;
-use crate::input::error::InputError;
+use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::external_id::ExternalId;
 use crate::input::profile_ids::ExternalIds;
 use crate::input::read::field::{Field, non_empty};
@@ -125,6 +125,18 @@ impl ProfileUpdate {
         self.external_ids.as_slice()
     }
 
+    /// The invariant of merges, checked where an update comes to be: what a decision about a merge makes
+    /// of the profiles is right only if its own is among them.
+    pub(super) fn stating_its_own_profile(self) -> Result<Self, InputError> {
+        match &self.trigger {
+            Trigger::ProfileMerge(profiles) if profiles.get(&self.profile_id).is_none() => {
+                let profile_id = excerpt(&self.profile_id);
+                Err(InputError::new("trigger.profiles", Problem::WithoutOwnProfile { profile_id }))
+            }
+            _ => Ok(self),
+        }
+    }
+
     pub(crate) fn id_set(&self) -> &ExternalIds {
         &self.external_ids
     }
@@ -203,7 +215,7 @@ impl<'de> Read<'de> for ProfileUpdate {
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
         let Object(raw) = raw.value()?;
-        Ok(Self {
+        let update = Self {
             id: raw.id.name("id")?,
             space_id: raw.space_id.name("space_id")?,
             profile_id: raw.profile_id.name("profile_id")?,
@@ -212,7 +224,8 @@ impl<'de> Read<'de> for ProfileUpdate {
             computed_at: raw.computed_at.timestamp("computed_at")?,
             trigger: raw.trigger.read_required("trigger")?,
             external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
-        })
+        };
+        update.stating_its_own_profile()
     }
 }
 
