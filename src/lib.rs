@@ -121,6 +121,7 @@ pub use event::outbound::{DestinationIds, OutboundMessage, OutboundMessages, Out
 pub use event::owned::{OwnedIdGroup, OwnedIdGroupEvent};
 pub use event::selected_ids::{SelectedIds, SelectedIdsIter};
 pub use event::sent_to::{SentTo, SentToIter};
+pub use input::builder::ProfileUpdateBuilder;
 pub use input::checked::Checked;
 pub use input::destination::Destination;
 pub use input::destinations::Destinations;
@@ -128,7 +129,7 @@ pub use input::error::{InputError, Problem};
 pub use input::external_id::{Collection, ExternalId, ExternalIdKey};
 pub use input::timestamp::{MalformedTimestamp, Timestamp};
 pub use input::trigger::{AddedIds, MergedProfile, MergedProfiles, RemovedIds, Trigger, TriggerReason};
-pub use input::update::{Computation, Membership, ProfileUpdate, ProfileUpdateBuilder};
+pub use input::update::{Computation, Membership, ProfileUpdate};
 pub use observe::counts::Counts;
 pub use observe::{Observer, Step};
 pub use release::flow::Flow;

@@ -218,7 +218,7 @@ mod tests {
                 Some(ids) => profile.holding(ids.iter().cloned()),
                 None => profile,
             };
-            let empty = MergedProfile::new("use_2", Membership::In).unwrap().holding([]);
+            let empty = MergedProfile::new("use_1", Membership::In).unwrap().holding([]);
             Trigger::profile_merge([empty, profile]).unwrap()
         };
         let (email, phone) = ([key("email", "z")], [key("phone", "1")]);
