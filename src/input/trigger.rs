@@ -257,7 +257,11 @@ deserialize_by_read!(Trigger, MergedProfile);
 
 impl Serialize for Trigger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Trigger", 2)?;
+        let fields = match self {
+            Self::ValueChanged => 1,
+            Self::NewExternalId(_) | Self::ProfileMerge(_) | Self::ExternalIdRemoved(_) => 2,
+        };
+        let mut object = serializer.serialize_struct("Trigger", fields)?;
         object.serialize_field("reason", &self.reason())?;
         match self {
             Self::ValueChanged => {}
