@@ -135,7 +135,9 @@ fn any_release() -> impl Strategy<Value = Release> {
             };
             let comparing = if compares { Comparing::On } else { Comparing::Off };
             Release {
-                rollout: Rollout::new(Flag::new("dedupe", share).unwrap()).gate(gate).comparing(comparing),
+                rollout: Rollout::new(Flag::new("dedupe", basis_points(share)).unwrap())
+                    .with_gate(gate)
+                    .with_comparing(comparing),
                 key: KEY,
                 budget: ComparisonBudget::default().messages(messages),
             }
