@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::worlds::{World, any_world};
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare, compare_events, compare_with};
 use idgroup::{
     Comparing, Counts, Destinations, DropReason, Flag, Gate, Membership, Observer, ProfileUpdate, Release,
@@ -13,6 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+
+use crate::worlds::{World, any_world};
 
 const KEY: ComparisonKey = ComparisonKey::new([3; 16]);
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::oracle::{self, Destination, Id, Key, Profile, TICKS, Tick, Trigger, Update, Verdict, build};
 use idgroup::{
     Destinations, Membership, Observer, ProfileUpdate, Step, TriggerReason, Verdict as Decided, decide,
     decide_with, explain, explain_with,
@@ -18,6 +17,8 @@ use proptest::sample::{Index, select, subsequence};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 use serde_json::{Value, json};
+
+use crate::oracle::{self, Destination, Id, Key, Profile, TICKS, Tick, Trigger, Update, Verdict, build};
 
 // Prefixes of each other, and bytes that sort differently from characters' usual order.
 const TYPES: [&str; 4] = ["email", "em", "phone", "Émail"];

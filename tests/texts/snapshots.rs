@@ -13,6 +13,8 @@ use serde::de::value::{self, BytesDeserializer, UnitDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde_json::{Value, json};
 
+use crate::build::entry;
+
 /// The value of every external ID here: no text may contain it.
 const SECRET: &str = "s3cret@example.com";
 
@@ -575,19 +577,10 @@ fn constructors_refuse_the_same() {
     messages.add("Timestamp", error(Timestamp::from_unix_nanoseconds(i128::MIN)));
     assert_eq!("".parse::<Timestamp>(), Err(MalformedTimestamp));
 
-    let complete = || {
-        ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
-    };
-    complete().build().unwrap();
-    messages.add("builder", error(complete().id("").build()));
-    messages.add("builder", error(complete().space_id("").build()));
-    messages.add("builder", error(complete().profile_id("").build()));
+    entry().build().unwrap();
+    messages.add("builder", error(entry().id("").build()));
+    messages.add("builder", error(entry().space_id("").build()));
+    messages.add("builder", error(entry().profile_id("").build()));
     let builder = ProfileUpdate::builder();
     messages.add("builder", error(builder.clone().build()));
     let builder = builder.id("upd_1");
