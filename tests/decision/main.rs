@@ -7,6 +7,8 @@ mod build;
 mod oracle;
 #[path = "../support/product.rs"]
 mod product;
+#[path = "../support/recorder.rs"]
+mod recorder;
 #[path = "../support/worlds.rs"]
 mod worlds;
 

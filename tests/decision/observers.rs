@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare, compare_events, compare_with};
 use idgroup::{
     Comparing, Counts, Destinations, DropReason, Flag, Gate, Membership, Observer, ProfileUpdate, Release,
-    Rollout, Route, RouteReason, Step, TriggerReason, Verdict, decide, decide_legacy, decide_legacy_with,
+    Rollout, RouteReason, Step, TriggerReason, Verdict, decide, decide_legacy, decide_legacy_with,
     decide_with, explain, explain_with,
 };
 use proptest::collection::vec;
@@ -13,105 +13,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::worlds::{World, any_world};
+use crate::recorder::{Call, Recorder};
+use crate::worlds::{NAMES, World, any_naive_world, any_world, many_cases};
 
 const KEY: ComparisonKey = ComparisonKey::new([3; 16]);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Routed(Route),
-    Arrived(TriggerReason, Membership),
-    Began(Step),
-    Ended(Step),
-    Verdict(Verdict, usize),
-    Group(usize, usize),
-    Compared(&'static str),
-}
-
-/// An observer that writes down all that it hears.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Recorder(Vec<Call>);
-
-impl Observer for Recorder {
-    fn update_routed(&mut self, route: Route) {
-        self.0.push(Call::Routed(route));
-    }
-
-    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
-        self.0.push(Call::Arrived(reason, membership));
-    }
-
-    fn step_began(&mut self, step: Step) {
-        self.0.push(Call::Began(step));
-    }
-
-    fn step_ended(&mut self, step: Step) {
-        self.0.push(Call::Ended(step));
-    }
-
-    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
-        self.0.push(Call::Verdict(verdict, destinations));
-    }
-
-    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
-        self.0.push(Call::Group(external_ids, destinations));
-    }
-
-    fn comparison_made(&mut self, outcome: &'static str) {
-        self.0.push(Call::Compared(outcome));
-    }
-}
-
-impl Recorder {
-    /// The steps in order. Fails unless each ends before the next begins, and unless everything else
-    /// is heard in its place.
-    #[track_caller]
-    fn steps(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut current = None;
-        for call in &self.0 {
-            match *call {
-                Call::Began(step) => {
-                    assert_eq!(current, None, "{step} begins in another step");
-                    current = Some(step);
-                    steps.push(step);
-                }
-                Call::Ended(step) => {
-                    assert_eq!(current, Some(step), "{step} ends that had not begun");
-                    current = None;
-                }
-                Call::Verdict(..) => assert_eq!(current, Some(Step::FilterByTrigger)),
-                Call::Group(..) => assert_eq!(current, Some(Step::GroupIds)),
-                Call::Compared(_) => {
-                    assert_eq!(current, None);
-                    assert_eq!(steps.last(), Some(&Step::Compare));
-                }
-                Call::Arrived(..) | Call::Routed(_) => assert_eq!(current, None),
-            }
-        }
-        assert_eq!(current, None, "the last step has no end");
-        steps
-    }
-
-    fn calls(&self, of: impl Fn(&Call) -> bool) -> Vec<Call> {
-        self.0.iter().copied().filter(of).collect()
-    }
-
-    /// Says all of it again to another observer.
-    fn replay(&self, observer: &mut impl Observer) {
-        for call in &self.0 {
-            match *call {
-                Call::Routed(route) => observer.update_routed(route),
-                Call::Arrived(reason, membership) => observer.update_arrived(reason, membership),
-                Call::Began(step) => observer.step_began(step),
-                Call::Ended(step) => observer.step_ended(step),
-                Call::Verdict(verdict, destinations) => observer.verdict_reached(verdict, destinations),
-                Call::Group(external_ids, destinations) => observer.group_formed(external_ids, destinations),
-                Call::Compared(outcome) => observer.comparison_made(outcome),
-            }
-        }
-    }
-}
 
 /// Everything that can be watched, once.
 fn watch(
@@ -131,7 +36,9 @@ fn any_release() -> impl Strategy<Value = Release> {
     (0_u16..=10_000, any::<bool>(), any::<bool>(), prop_oneof![Just(u64::MAX), 0_u64..4]).prop_map(
         |(share, opens, compares, messages)| {
             let gate = match opens {
-                true => Gate::closed().opened_for_space("spa_1").unwrap().opened_for_space("spa_2").unwrap(),
+                true => {
+                    Gate::closed().opened_for_space(NAMES[0]).unwrap().opened_for_space(NAMES[1]).unwrap()
+                }
                 false => Gate::closed(),
             };
             let comparing = if compares { Comparing::On } else { Comparing::Off };
@@ -334,6 +241,37 @@ proptest! {
         let mut borrowed = Recorder::default();
         watch(&update, &destinations, &release, &mut &mut borrowed);
         prop_assert_eq!(&borrowed, &heard);
+    }
+}
+
+proptest! {
+    #![proptest_config(many_cases())]
+
+    #[test]
+    fn watching_changes_nothing_and_hears_everything(world in any_naive_world()) {
+        let World { update, destinations } = world.read();
+        let mut heard = Recorder::default();
+        let watched = decide_with(&update, &destinations, &mut heard);
+        prop_assert_eq!(&watched, &decide(&update, &destinations));
+        let groups: Vec<_> =
+            watched.iter().map(|event| (event.id_group().external_ids().len(), event.destinations().len())).collect();
+        prop_assert_eq!(heard.groups(), groups);
+        let membership = if world.update.is_in { Membership::In } else { Membership::Out };
+        prop_assert_eq!(heard.arrivals(), [(world.update.trigger.reason().parse().unwrap(), membership)]);
+        prop_assert_eq!(heard.steps(), DECIDE);
+
+        let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+        for verdict in explain(&update, &destinations).iter() {
+            *verdicts.entry(verdict.verdict()).or_default() += 1;
+        }
+        prop_assert_eq!(heard.verdicts(), verdicts.clone());
+
+        let mut heard = Recorder::default();
+        let watched = explain_with(&update, &destinations, &mut heard);
+        prop_assert!(watched.iter().eq(explain(&update, &destinations).iter()));
+        prop_assert_eq!(heard.verdicts(), verdicts);
+        prop_assert_eq!(heard.steps(), [Step::SelectLatest, Step::FilterByTrigger]);
+        prop_assert_eq!(heard.groups(), []);
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "../support/build.rs"]
 mod build;
+#[path = "../support/oracle/mod.rs"]
+mod oracle;
 #[path = "../support/product.rs"]
 mod product;
 #[path = "../support/worlds.rs"]

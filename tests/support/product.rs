@@ -9,7 +9,7 @@ pub fn combinations<I: Clone>(ids: &[I], type_of: impl Fn(&I) -> &str) -> Vec<Ve
     types.into_iter().fold(vec![Vec::new()], |combinations, id_type| {
         let with_each = |combination: &Vec<I>| {
             let of_type = ids.iter().filter(|id| type_of(id) == id_type);
-            of_type.map(|id| [&**combination, &[id.clone()]].concat()).collect::<Vec<_>>()
+            of_type.map(|id| [&**combination, std::slice::from_ref(id)].concat()).collect::<Vec<_>>()
         };
         combinations.iter().flat_map(with_each).collect()
     })
