@@ -8,9 +8,10 @@ use core::{fmt, mem};
 use serde::Serialize;
 
 use crate::input::error::{InputError, Problem};
-use crate::input::read::{
-    Field, List, NonEmptyText, Read, Text, deserialize_by_read, non_empty, strict_object,
-};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{List, NonEmptyText, Text};
+use crate::input::read::strict_object::strict_object;
+use crate::input::read::{Read, deserialize_by_read};
 
 /// A destination that is connected to a computation.
 ///

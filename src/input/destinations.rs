@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use serde::{Serialize, Serializer};
 
 use crate::input::destination::Destination;
-use crate::input::error::excerpt;
-use crate::input::error::{InputError, Problem};
-use crate::input::read::{Field, List, Read, deserialize_by_read};
+use crate::input::error::{InputError, refuse_repeats};
+use crate::input::read::field::Field;
+use crate::input::read::shape::List;
+use crate::input::read::{Read, deserialize_by_read};
 
 /// The destinations that are connected to one computation.
 ///
@@ -66,14 +67,10 @@ impl Destinations {
     ///
     /// Two destinations with the same id.
     pub fn new(destinations: impl IntoIterator<Item = Destination>) -> Result<Self, InputError> {
-        let mut given: Vec<(usize, Destination)> = destinations.into_iter().enumerate().collect();
-        given.sort_by(|(_, a), (_, b)| a.id().cmp(b.id()));
-        let twice = given.iter().zip(given.iter().skip(1)).find(|((_, a), (_, b))| a.id() == b.id());
-        if let Some((_, (index, repeat))) = twice {
-            let value = excerpt(repeat.id());
-            return Err(InputError::new("id", Problem::Duplicate { value }).at(*index));
-        }
-        Ok(Self::prepare(given.into_iter().map(|(_, destination)| destination).collect()))
+        let mut by_id: Vec<Destination> = destinations.into_iter().collect();
+        refuse_repeats("id", by_id.iter().map(Destination::id))?;
+        by_id.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+        Ok(Self::prepare(by_id.into()))
     }
 
     fn prepare(by_id: Box<[Destination]>) -> Self {
@@ -88,8 +85,9 @@ impl Destinations {
         let mut setting_of: Box<[usize]> = by_id.iter().map(|_| 0).collect();
         for (position, setting) in settings.iter().enumerate() {
             for &member in &setting.members {
-                if let Some(slot) = setting_of.get_mut(member) {
-                    *slot = position;
+                match setting_of.get_mut(member) {
+                    Some(slot) => *slot = position,
+                    None => debug_assert!(false, "a member is one of the destinations"),
                 }
             }
         }
@@ -148,7 +146,9 @@ impl TypeTable {
     }
 
     fn positions(&self, names: &[Box<str>]) -> Box<[usize]> {
-        names.iter().filter_map(|name| self.position(name)).collect()
+        let positions: Box<[usize]> = names.iter().filter_map(|name| self.position(name)).collect();
+        debug_assert!(positions.len() == names.len(), "every type that is deduped on is in the table");
+        positions
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -57,6 +58,13 @@ pub enum Problem {
         /// What stands before the digits.
         prefix: &'static str,
     },
+    /// A hash or a message id that is not that of what it stands beside.
+    Inconsistent {
+        /// What was given.
+        value: Box<str>,
+        /// What it has to be.
+        expected: Box<str>,
+    },
     /// A value that is none of those the field can have.
     Unknown {
         /// The text, cut after 64 characters.
@@ -68,6 +76,12 @@ pub enum Problem {
     UnknownField {
         /// The fields that the object has.
         expected: &'static [&'static str],
+    },
+    /// A merge that does not state how the update's own profile stood before it, without which a
+    /// decision can't know whether that profile has been messaged.
+    WithoutOwnProfile {
+        /// The id of the update's own profile, cut after 64 characters.
+        profile_id: Box<str>,
     },
     /// The same value twice, where each must be given once.
     Duplicate {
@@ -134,6 +148,20 @@ impl InputError {
     }
 }
 
+/// Refuses the first of these values of an element's `field` that an element before it has.
+pub(crate) fn refuse_repeats<'a>(
+    field: &str,
+    values: impl Iterator<Item = &'a str>,
+) -> Result<(), InputError> {
+    let mut seen = BTreeSet::new();
+    for (index, value) in values.enumerate() {
+        if !seen.insert(value) {
+            return Err(InputError::new(field, Problem::Duplicate { value: excerpt(value) }).at(index));
+        }
+    }
+    Ok(())
+}
+
 /// Enough of an offending value to find it, and never so much that an error hurts.
 pub(crate) fn excerpt(value: &str) -> Box<str> {
     const CHARACTERS: usize = 64;
@@ -180,6 +208,9 @@ impl fmt::Display for Problem {
                 }
                 f.write_str("32 lower-case hexadecimal digits")
             }
+            Self::Inconsistent { value, expected } => {
+                write!(f, "is `{value}`, but what it stands beside makes `{expected}`")
+            }
             Self::Unknown { value, expected } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;
                 write_alternatives(f, expected)
@@ -188,6 +219,12 @@ impl fmt::Display for Problem {
                 write!(f, "is not a known field, expected ")?;
                 write_alternatives(f, expected)
             }
+            Self::WithoutOwnProfile { profile_id } => write!(
+                f,
+                "lack the update's own profile `{}`, state it as it was before the merge, or as `out` and \
+                 holding no IDs if it did not exist",
+                profile_id.escape_debug()
+            ),
             Self::Duplicate { value } => write!(f, "is `{}`, which was given before", value.escape_debug()),
             Self::OutOfRange { value, expected: (low, high) } => {
                 write!(f, "is {value}, expected {low} to {high}")

@@ -9,7 +9,9 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::input::error::InputError;
-use crate::input::read::{Field, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{Object, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::label::labels;
 
@@ -169,10 +171,19 @@ impl ExternalId {
         self.attached_at.or(self.created_at)
     }
 
-    /// Takes over what a repeat of this ID knows better: the earlier of two known times.
-    pub(crate) fn merge_repeat(&mut self, repeat: &Self) {
-        self.created_at = earliest_known(self.created_at, repeat.created_at);
-        self.attached_at = earliest_known(self.attached_at, repeat.attached_at);
+    /// The same ID as events carry it.
+    pub(crate) fn without_times(&self) -> Self {
+        Self { key: self.key.clone(), encoding: self.encoding.clone(), created_at: None, attached_at: None }
+    }
+
+    /// Takes over what a repeat of this ID knows better: the earlier of two known times, and an
+    /// encoding rather than none, of two encodings the smaller. It makes no difference which of the two
+    /// comes first, so that the order of a list never does.
+    pub(crate) fn merge_repeat(&mut self, repeat: Self) {
+        debug_assert!(self.key == repeat.key, "only repeats of one ID are merged");
+        self.created_at = smallest_known(self.created_at, repeat.created_at);
+        self.attached_at = smallest_known(self.attached_at, repeat.attached_at);
+        self.encoding = smallest_known(self.encoding.take(), repeat.encoding);
     }
 
     /// The order of *latest*: by `created_at`, an unknown one before every known one, then by identity.
@@ -195,7 +206,7 @@ impl ExternalId {
     }
 }
 
-fn earliest_known(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+fn smallest_known<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

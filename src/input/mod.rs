@@ -1,5 +1,6 @@
 //! What comes in: updates and destinations, checked once, when they become values of these types.
 
+pub(crate) mod builder;
 pub(crate) mod checked;
 pub(crate) mod destination;
 pub(crate) mod destinations;

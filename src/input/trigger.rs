@@ -7,9 +7,11 @@ use alloc::vec::Vec;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::input::error::{InputError, Problem};
+use crate::input::error::{InputError, Problem, refuse_repeats};
 use crate::input::external_id::ExternalIdKey;
-use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{List, Object, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::Membership;
 use crate::label::labels;
 
@@ -51,7 +53,10 @@ pub struct AddedIds(Box<[ExternalIdKey]>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedIds(Box<[ExternalIdKey]>);
 
-/// The profiles, at least one, as they were before a merge. Made by [`Trigger::profile_merge`].
+/// The profiles as they were before a merge: at least one, each once, by id. Made by
+/// [`Trigger::profile_merge`].
+///
+/// In a [`ProfileUpdate`](crate::ProfileUpdate) the update's own profile is among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergedProfiles(Box<[MergedProfile]>);
 
@@ -84,17 +89,22 @@ impl Trigger {
         keys_of("added", added.into_iter().collect()).map(|keys| Self::NewExternalId(AddedIds(keys)))
     }
 
-    /// Profiles were merged.
+    /// Profiles were merged. State all of them as they were before, the one that survives included; one
+    /// that did not exist before is stated as out, and holding no IDs.
     ///
     /// # Errors
     ///
-    /// No profile in `profiles`.
+    /// No profile in `profiles`; one that is stated twice. That the update's own profile is among them is
+    /// checked where its id is known: in [`build`](crate::ProfileUpdateBuilder::build).
     pub fn profile_merge(profiles: impl IntoIterator<Item = MergedProfile>) -> Result<Self, InputError> {
-        let profiles: Box<[_]> = profiles.into_iter().collect();
-        match profiles.is_empty() {
-            true => Err(InputError::new("profiles", Problem::Empty)),
-            false => Ok(Self::ProfileMerge(MergedProfiles(profiles))),
+        let mut profiles: Vec<_> = profiles.into_iter().collect();
+        if profiles.is_empty() {
+            return Err(InputError::new("profiles", Problem::Empty));
         }
+        refuse_repeats("profile_id", profiles.iter().map(MergedProfile::profile_id))
+            .map_err(|error| error.within("profiles"))?;
+        profiles.sort_unstable_by(|a, b| a.profile_id.cmp(&b.profile_id));
+        Ok(Self::ProfileMerge(MergedProfiles(profiles.into())))
     }
 
     /// IDs were removed from the profile.
@@ -143,11 +153,21 @@ impl RemovedIds {
 }
 
 impl MergedProfiles {
-    /// In the order given.
+    /// By id.
     pub fn as_slice(&self) -> &[MergedProfile] {
         &self.0
     }
+
+    /// The profile with this id, if the merge states it. Costs a binary search.
+    pub fn get(&self, profile_id: &str) -> Option<&MergedProfile> {
+        debug_assert!(self.0.is_sorted_by(|a, b| a.profile_id < b.profile_id), "{EACH_PROFILE_ONCE}");
+        let position = self.0.binary_search_by(|profile| (*profile.profile_id).cmp(profile_id)).ok()?;
+        self.0.get(position)
+    }
 }
+
+/// What a look-up among the profiles of a merge relies on.
+const EACH_PROFILE_ONCE: &str = "the profiles of a merge are sorted by id, each once";
 
 impl MergedProfile {
     /// A profile of which it is not known what IDs it held.
@@ -255,10 +275,40 @@ impl Serialize for Trigger {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     fn key(id: &str) -> ExternalIdKey {
         ExternalIdKey::new("email", id).unwrap()
+    }
+
+    #[test]
+    fn a_merged_profile_is_found_by_its_id() {
+        let stated =
+            |id: &str, held: &str| MergedProfile::new(id, Membership::In).unwrap().holding([key(held)]);
+        let given = [stated("use_3", "c"), stated("use_1", "a"), stated("use_10", "x"), stated("use_2", "b")];
+        let Trigger::ProfileMerge(profiles) = Trigger::profile_merge(given).unwrap() else { panic!() };
+        let ids: Vec<_> = profiles.as_slice().iter().map(MergedProfile::profile_id).collect();
+        assert_eq!(ids, ["use_1", "use_10", "use_2", "use_3"]);
+        for (id, held) in [("use_1", "a"), ("use_10", "x"), ("use_2", "b"), ("use_3", "c")] {
+            assert_eq!(profiles.get(id).unwrap().external_ids(), Some(&[key(held)][..]), "{id}");
+        }
+        assert_eq!(profiles.get("use_4"), None);
+        assert_eq!(profiles.get(""), None);
+    }
+
+    #[test]
+    fn a_profile_is_stated_once_and_the_first_repeat_is_named() {
+        let stated = |id: &str| MergedProfile::new(id, Membership::Out).unwrap();
+        let twice = |ids: &[&str]| {
+            let error = Trigger::profile_merge(ids.iter().map(|id| stated(id))).unwrap_err();
+            (String::from(error.field()), error.problem().clone())
+        };
+        let repeat = |id: &str| Problem::Duplicate { value: id.into() };
+        assert_eq!(twice(&["b", "a", "b"]), ("profiles[2].profile_id".into(), repeat("b")));
+        assert_eq!(twice(&["b", "a", "c", "b", "a"]), ("profiles[3].profile_id".into(), repeat("b")));
+        assert_eq!(twice(&["a", "a"]), ("profiles[1].profile_id".into(), repeat("a")));
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::input::error::{InputError, Problem};
+use crate::input::builder::ProfileUpdateBuilder;
+use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::external_id::ExternalId;
 use crate::input::profile_ids::ExternalIds;
-use crate::input::read::{Field, List, Object, Read, Text, deserialize_by_read, non_empty};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{List, Object, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::Trigger;
 use crate::label::labels;
@@ -48,15 +49,15 @@ use crate::label::labels;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProfileUpdate {
-    id: Box<str>,
-    space_id: Box<str>,
-    profile_id: Box<str>,
-    computation: Computation,
-    membership: Membership,
+    pub(super) id: Box<str>,
+    pub(super) space_id: Box<str>,
+    pub(super) profile_id: Box<str>,
+    pub(super) computation: Computation,
+    pub(super) membership: Membership,
     #[serde(skip_serializing_if = "Option::is_none")]
-    computed_at: Option<Timestamp>,
-    trigger: Trigger,
-    external_ids: ExternalIds,
+    pub(super) computed_at: Option<Timestamp>,
+    pub(super) trigger: Trigger,
+    pub(super) external_ids: ExternalIds,
 }
 
 /// The audience, trait or journey step that an update is about.
@@ -124,6 +125,18 @@ impl ProfileUpdate {
         self.external_ids.as_slice()
     }
 
+    /// The invariant of merges, checked where an update comes to be: what a decision about a merge makes
+    /// of the profiles is right only if its own is among them.
+    pub(super) fn stating_its_own_profile(self) -> Result<Self, InputError> {
+        match &self.trigger {
+            Trigger::ProfileMerge(profiles) if profiles.get(&self.profile_id).is_none() => {
+                let profile_id = excerpt(&self.profile_id);
+                Err(InputError::new("trigger.profiles", Problem::WithoutOwnProfile { profile_id }))
+            }
+            _ => Ok(self),
+        }
+    }
+
     pub(crate) fn id_set(&self) -> &ExternalIds {
         &self.external_ids
     }
@@ -167,90 +180,6 @@ impl Computation {
 
 labels!(Membership { In => "in", Out => "out" });
 
-/// Collects the fields of a [`ProfileUpdate`]; [`build`](Self::build) checks them.
-#[derive(Clone, Debug, Default)]
-pub struct ProfileUpdateBuilder {
-    id: Option<String>,
-    space_id: Option<String>,
-    profile_id: Option<String>,
-    computation: Option<Computation>,
-    membership: Option<Membership>,
-    computed_at: Option<Timestamp>,
-    trigger: Option<Trigger>,
-    external_ids: Vec<ExternalId>,
-}
-
-impl ProfileUpdateBuilder {
-    /// Required: the same on every redelivery of the same update.
-    pub fn id<'a>(self, id: impl Into<Cow<'a, str>>) -> Self {
-        Self { id: Some(id.into().into_owned()), ..self }
-    }
-
-    /// Required: the tenant.
-    pub fn space_id<'a>(self, space_id: impl Into<Cow<'a, str>>) -> Self {
-        Self { space_id: Some(space_id.into().into_owned()), ..self }
-    }
-
-    /// Required: the canonical profile.
-    pub fn profile_id<'a>(self, profile_id: impl Into<Cow<'a, str>>) -> Self {
-        Self { profile_id: Some(profile_id.into().into_owned()), ..self }
-    }
-
-    /// Required: the computation.
-    pub fn computation(self, computation: Computation) -> Self {
-        Self { computation: Some(computation), ..self }
-    }
-
-    /// Required: the standing after the change.
-    pub fn membership(self, membership: Membership) -> Self {
-        Self { membership: Some(membership), ..self }
-    }
-
-    /// When the update was computed; unknown without this call.
-    pub fn computed_at(self, computed_at: Timestamp) -> Self {
-        Self { computed_at: Some(computed_at), ..self }
-    }
-
-    /// Required: why the update was emitted.
-    pub fn trigger(self, trigger: Trigger) -> Self {
-        Self { trigger: Some(trigger), ..self }
-    }
-
-    /// One more external ID of the profile.
-    pub fn external_id(mut self, external_id: ExternalId) -> Self {
-        self.external_ids.push(external_id);
-        self
-    }
-
-    /// More external IDs of the profile.
-    pub fn external_ids(mut self, external_ids: impl IntoIterator<Item = ExternalId>) -> Self {
-        self.external_ids.extend(external_ids);
-        self
-    }
-
-    /// The update. Costs a sort of the external IDs.
-    ///
-    /// # Errors
-    ///
-    /// A required field that was not given; an empty id.
-    pub fn build(self) -> Result<ProfileUpdate, InputError> {
-        Ok(ProfileUpdate {
-            id: non_empty("id", given("id", self.id)?)?,
-            space_id: non_empty("space_id", given("space_id", self.space_id)?)?,
-            profile_id: non_empty("profile_id", given("profile_id", self.profile_id)?)?,
-            computation: given("computation", self.computation)?,
-            membership: given("membership", self.membership)?,
-            computed_at: self.computed_at,
-            trigger: given("trigger", self.trigger)?,
-            external_ids: ExternalIds::new(self.external_ids),
-        })
-    }
-}
-
-fn given<T>(name: &str, value: Option<T>) -> Result<T, InputError> {
-    value.ok_or_else(|| InputError::new(name, Problem::Missing))
-}
-
 #[derive(Deserialize)]
 pub(crate) struct RawUpdate<'a> {
     #[serde(default, borrow)]
@@ -286,7 +215,7 @@ impl<'de> Read<'de> for ProfileUpdate {
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
         let Object(raw) = raw.value()?;
-        Ok(Self {
+        let update = Self {
             id: raw.id.name("id")?,
             space_id: raw.space_id.name("space_id")?,
             profile_id: raw.profile_id.name("profile_id")?,
@@ -295,7 +224,8 @@ impl<'de> Read<'de> for ProfileUpdate {
             computed_at: raw.computed_at.timestamp("computed_at")?,
             trigger: raw.trigger.read_required("trigger")?,
             external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
-        })
+        };
+        update.stating_its_own_profile()
     }
 }
 

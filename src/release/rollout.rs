@@ -6,9 +6,10 @@ use alloc::collections::BTreeSet;
 
 use crate::digest::Digest;
 use crate::input::error::{InputError, Problem};
-use crate::input::read::{
-    Field, List, NonEmptyText, Number, Read, Switch, Text, deserialize_by_read, non_empty, strict_object,
-};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::shape::{List, NonEmptyText, Number, Switch, Text};
+use crate::input::read::strict_object::strict_object;
+use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::ProfileUpdate;
 use crate::label::labels;
 use crate::release::flow::Flow;

@@ -30,10 +30,7 @@ fn the_order_of_the_input_lists_says_nothing() {
             for list in ["/trigger/added", "/trigger/removed", "/trigger/profiles"] {
                 reorder_at(&mut update, list, *reorder);
             }
-            // The first encoding of an ID stays, so that here the order does say something.
-            if !lists_an_id_with_two_encodings(&update) {
-                reorder_at(&mut update, "/external_ids", *reorder);
-            }
+            reorder_at(&mut update, "/external_ids", *reorder);
             let mut destinations = case.destinations.clone();
             reorder_at(&mut destinations, "", *reorder);
             for destination in destinations.as_array_mut().unwrap() {
@@ -236,18 +233,6 @@ fn reorder_at(value: &mut Value, pointer: &str, reorder: Reorder) {
     if let Some(list) = value.pointer_mut(pointer).and_then(Value::as_array_mut) {
         reorder(list);
     }
-}
-
-fn lists_an_id_with_two_encodings(update: &Value) -> bool {
-    let of = |id: &Value, field: &str, default: &str| id[field].as_str().unwrap_or(default).to_owned();
-    let mut identities = BTreeSet::new();
-    let mut encoded = BTreeSet::new();
-    for id in update["external_ids"].as_array().unwrap() {
-        let identity = (of(id, "collection", "users"), of(id, "type", ""), of(id, "id", ""));
-        encoded.insert((identity.clone(), of(id, "encoding", "none")));
-        identities.insert(identity);
-    }
-    encoded.len() > identities.len()
 }
 
 fn is_snake_case(name: &str) -> bool {

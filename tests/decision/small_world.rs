@@ -109,10 +109,10 @@ fn every_set_of_destinations() {
     let keys = [EMAIL_A, EMAIL_B, PHONE_A];
     let times = [None, Some(EARLY), Some(LATE)];
     let mut triggers = triggers(&[EMAIL_A, PHONE_A, UNLISTED_EMAIL], &[]);
-    let profiles = profiles(&[EMAIL_A, PHONE_A]);
-    for one in &profiles {
-        for other in &profiles {
-            triggers.push(Trigger::ProfileMerge(vec![one.clone(), other.clone()]));
+    let held = [EMAIL_A, PHONE_A];
+    for own in profiles("use_1", &held) {
+        for other in profiles("use_0", &held) {
+            triggers.push(Trigger::ProfileMerge(vec![own.clone(), other]));
         }
     }
     let census = Universe {
@@ -143,24 +143,24 @@ fn listings(key: Key, created: &[Option<Tick>], attached: &[Option<Tick>]) -> Ve
     listings
 }
 
-/// Every reason, with all non-empty sets of the IDs where it carries IDs, and with single merged
-/// profiles that held any of `held`.
+/// Every reason, with all non-empty sets of the IDs where it carries IDs, and with the update's own
+/// profile alone, as if nothing had been merged into it, having held any of `held`.
 fn triggers(keys: &[Key], held: &[Key]) -> Vec<Trigger> {
     let mut triggers = vec![Trigger::ValueChanged];
     for keys in subsets(keys).into_iter().filter(|keys| !keys.is_empty()) {
         triggers.push(Trigger::NewExternalId(keys.clone()));
         triggers.push(Trigger::ExternalIdRemoved(keys));
     }
-    triggers.extend(profiles(held).into_iter().map(|profile| Trigger::ProfileMerge(vec![profile])));
+    triggers.extend(profiles("use_1", held).into_iter().map(|profile| Trigger::ProfileMerge(vec![profile])));
     triggers
 }
 
-fn profiles(held: &[Key]) -> Vec<Profile> {
+fn profiles(profile_id: &'static str, held: &[Key]) -> Vec<Profile> {
     let mut profiles = Vec::new();
     for is_in in [true, false] {
         let known = subsets(held).into_iter().map(Some);
         for external_ids in known.chain([None]) {
-            profiles.push(Profile { profile_id: "use_0", is_in, external_ids });
+            profiles.push(Profile { profile_id, is_in, external_ids });
         }
     }
     profiles

@@ -150,13 +150,15 @@ impl Input {
             Reason::Changed => Trigger::ValueChanged,
             Reason::NewIds { added } => Trigger::new_external_id(keys(added)).unwrap(),
             Reason::Removed { id } => Trigger::external_id_removed([key_of(id)]).unwrap(),
-            Reason::Merged { profiles } => Trigger::profile_merge(profiles.iter().map(|(member, held)| {
-                let profile = MergedProfile::new("use_before", membership_of(*member)).unwrap();
-                match held {
-                    Some(held) => profile.holding(keys(*held)),
-                    None => profile,
-                }
-            }))
+            Reason::Merged { profiles } => Trigger::profile_merge(
+                [profile_id, "use_absorbed"].into_iter().zip(&profiles).map(|(id, (member, held))| {
+                    let profile = MergedProfile::new(id, membership_of(*member)).unwrap();
+                    match held {
+                        Some(held) => profile.holding(keys(*held)),
+                        None => profile,
+                    }
+                }),
+            )
             .unwrap(),
         };
         let ids = (0..IDS).filter_map(|id| {

@@ -78,10 +78,10 @@ fn reading_an_update_grows_with_its_lists() {
         read(update(&format!(r#"{{"reason":"new_external_id","added":[{added}]}}"#), &email(1)))
     });
     assert_linear("profiles", |count| {
-        let profile =
-            |number| format!(r#"{{"profile_id":"use_{number:07}","membership":"in","external_ids":[]}}"#);
-        let profiles = list(count, profile);
-        read(update(&format!(r#"{{"reason":"profile_merge","profiles":[{profiles}]}}"#), &email(1)))
+        let profile = |id: &str| format!(r#"{{"profile_id":"{id}","membership":"in","external_ids":[]}}"#);
+        let profiles = list(count, |number| profile(&format!("use_{number:07}")));
+        let own = profile("use_1");
+        read(update(&format!(r#"{{"reason":"profile_merge","profiles":[{own},{profiles}]}}"#), &email(1)))
     });
 }
 

@@ -51,7 +51,7 @@ fn triggers() -> [Value; 4] {
         json!({"reason": "value_changed"}),
         json!({"reason": "new_external_id", "added": [key()]}),
         json!({"reason": "profile_merge", "profiles": [
-            {"profile_id": "use_0", "membership": "out", "external_ids": [key()]},
+            {"profile_id": "use_1", "membership": "out", "external_ids": [key()]},
         ]}),
         json!({"reason": "external_id_removed", "removed": [key()]}),
     ]
@@ -567,6 +567,8 @@ fn constructors_refuse_the_same() {
     messages.add("MergedProfile::new", error(MergedProfile::new("", Membership::In)));
     messages.add("Trigger::new_external_id", error(Trigger::new_external_id([])));
     messages.add("Trigger::profile_merge", error(Trigger::profile_merge([])));
+    let merged = |id| MergedProfile::new(id, Membership::In).unwrap();
+    messages.add("Trigger::profile_merge", error(Trigger::profile_merge(["a", "b", "a"].map(merged))));
     messages.add("Trigger::external_id_removed", error(Trigger::external_id_removed([])));
     messages.add("Destination::new", error(Destination::new("")));
     let destination = || Destination::new("dst_1").unwrap();
@@ -581,6 +583,8 @@ fn constructors_refuse_the_same() {
     messages.add("builder", error(entry().id("").build()));
     messages.add("builder", error(entry().space_id("").build()));
     messages.add("builder", error(entry().profile_id("").build()));
+    let merge = Trigger::profile_merge([merged("use_2")]).unwrap();
+    messages.add("builder", error(entry().trigger(merge).build()));
     let builder = ProfileUpdate::builder();
     messages.add("builder", error(builder.clone().build()));
     let builder = builder.id("upd_1");

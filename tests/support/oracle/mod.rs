@@ -109,8 +109,8 @@ pub struct Group {
 // The list of IDs
 // ---------------------------------------------------------------------------------------------
 
-/// The same identity counts once. A known time beats an unknown one, the earliest known one wins,
-/// the first encoding stays. Only then does `attached_at` default to `created_at`.
+/// The same identity counts once. A known time beats an unknown one, the earliest known one wins;
+/// an encoding beats `none`, the smallest one wins. Only then does `attached_at` default to `created_at`.
 pub fn listed_once(listed: &[Id]) -> Vec<Id> {
     let mut once: Vec<Id> = Vec::new();
     for id in listed {
@@ -120,9 +120,10 @@ pub fn listed_once(listed: &[Id]) -> Vec<Id> {
         let same = || listed.iter().filter(|other| other.key == id.key);
         let created_at = same().filter_map(|other| other.created_at).min();
         let attached_at = same().filter_map(|other| other.attached_at).min();
+        let encodings = same().map(|other| other.encoding);
         once.push(Id {
             key: id.key,
-            encoding: id.encoding, // the first of its key: later ones never get here
+            encoding: encodings.filter(|encoding| *encoding != "none").min().unwrap_or("none"),
             created_at,
             attached_at: match attached_at {
                 Some(known) => Some(known),
