@@ -1,6 +1,10 @@
 //! Updates and destinations in few words, for tests to which most of their fields do not matter.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+// Unit tests have no prelude of the standard library.
+use std::format;
+use std::string::String;
+
 use idgroup::{
     Computation, Destination, Destinations, ExternalId, Membership, ProfileUpdate, ProfileUpdateBuilder,
     Trigger,
