@@ -134,6 +134,7 @@ pub use input::destination::Destination;
 pub use input::destinations::Destinations;
 pub use input::error::{InputError, Problem};
 pub use input::external_id::{Collection, ExternalId, ExternalIdKey};
+pub use input::gaps::{Gap, Gaps, GapsIter};
 pub use input::timestamp::{MalformedTimestamp, Timestamp};
 pub use input::trigger::{AddedIds, MergedProfile, MergedProfiles, RemovedIds, Trigger, TriggerReason};
 pub use input::update::{Computation, Membership, ProfileUpdate};

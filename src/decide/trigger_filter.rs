@@ -216,7 +216,8 @@ mod tests {
         };
         let (email, phone) = ([key("email", "z")], [key("phone", "1")]);
         let messaged = Some(DropReason::AlreadyMessaged);
-        assert_refused(merge(Membership::In, None), Membership::In, messaged);
+        let maybe = Some(DropReason::MayHaveBeenMessaged);
+        assert_refused(merge(Membership::In, None), Membership::In, maybe);
         assert_refused(merge(Membership::In, Some(&email)), Membership::In, messaged);
         assert_refused(merge(Membership::In, Some(&phone)), Membership::In, None);
         assert_refused(merge(Membership::In, Some(&[])), Membership::In, None);

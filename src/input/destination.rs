@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::input::error::{InputError, Problem};
 use crate::input::read::field::{Field, non_empty};
+use crate::input::read::object::{RefusingUnknown, object};
 use crate::input::read::shape::{List, NonEmptyText, Text};
-use crate::input::read::strict_object::strict_object;
 use crate::input::read::{Read, deserialize_by_read};
 
 /// A destination that is connected to a computation.
@@ -101,11 +101,11 @@ fn type_set(mut id_types: Vec<Box<str>>) -> Result<Box<[Box<str>]>, InputError> 
     Ok(id_types.into())
 }
 
-strict_object! {
-    RawDestination<'de> {
-        id: Text<'de>,
-        name: Text<'de>,
-        dedupes_on: List<NonEmptyText>,
+object! {
+    RawDestination<'de>: RefusingUnknown {
+        "id" => id: Text<'de>,
+        "name" => name: Text<'de>,
+        "dedupes_on" => dedupes_on: List<NonEmptyText>,
     }
 }
 
@@ -124,8 +124,8 @@ impl<'de> Read<'de> for Destination {
 
 type Settings = (Option<Box<str>>, Option<Box<[Box<str>]>>);
 
-fn settings(mut raw: RawDestination<'_>) -> Result<Settings, InputError> {
-    raw.refuse_unknown_field()?;
+fn settings(raw: RawDestination<'_>) -> Result<Settings, InputError> {
+    raw.unknown_fields.refuse()?;
     let name = raw.name.optional("name")?.map(|Text(name)| name.into_owned().into());
     let dedupes_on = match raw.dedupes_on.list("dedupes_on")? {
         Some(types) => Some(type_set(types.into_iter().map(|NonEmptyText(id_type)| id_type).collect())?),

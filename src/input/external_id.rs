@@ -6,11 +6,12 @@ use core::cmp::Ordering;
 use core::fmt;
 
 use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::input::error::InputError;
 use crate::input::read::field::{Field, non_empty};
-use crate::input::read::shape::{Object, Text};
+use crate::input::read::object::{IgnoringUnknown, object};
+use crate::input::read::shape::Text;
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::label::labels;
@@ -250,37 +251,30 @@ impl fmt::Debug for ExternalId {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawKey<'a> {
-    #[serde(default, rename = "type", borrow)]
-    id_type: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    collection: Field<Text<'a>>,
+object! {
+    RawKey<'de>: IgnoringUnknown {
+        "type" => id_type: Text<'de>,
+        "id" => id: Text<'de>,
+        "collection" => collection: Text<'de>,
+    }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawExternalId<'a> {
-    #[serde(default, rename = "type", borrow)]
-    id_type: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    collection: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    encoding: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    created_at: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    attached_at: Field<Text<'a>>,
+object! {
+    RawExternalId<'de>: IgnoringUnknown {
+        "type" => id_type: Text<'de>,
+        "id" => id: Text<'de>,
+        "collection" => collection: Text<'de>,
+        "encoding" => encoding: Text<'de>,
+        "created_at" => created_at: Text<'de>,
+        "attached_at" => attached_at: Text<'de>,
+    }
 }
 
 impl<'de> Read<'de> for ExternalIdKey {
-    type Raw = Field<Object<RawKey<'de>>>;
+    type Raw = Field<RawKey<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         Ok(Self {
             id_type: raw.id_type.name("type")?,
             id: raw.id.name("id")?,
@@ -290,10 +284,10 @@ impl<'de> Read<'de> for ExternalIdKey {
 }
 
 impl<'de> Read<'de> for ExternalId {
-    type Raw = Field<Object<RawExternalId<'de>>>;
+    type Raw = Field<RawExternalId<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         let key = ExternalIdKey {
             id_type: raw.id_type.name("type")?,
             id: raw.id.name("id")?,

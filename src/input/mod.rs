@@ -6,6 +6,7 @@ pub(crate) mod destination;
 pub(crate) mod destinations;
 pub(crate) mod error;
 pub(crate) mod external_id;
+pub(crate) mod gaps;
 pub(crate) mod profile_ids;
 pub(crate) mod read;
 pub(crate) mod timestamp;

@@ -5,12 +5,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::input::error::{InputError, Problem, refuse_repeats};
 use crate::input::external_id::ExternalIdKey;
 use crate::input::read::field::{Field, non_empty};
-use crate::input::read::shape::{List, Object, Text};
+use crate::input::read::object::{IgnoringUnknown, object};
+use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::Membership;
 use crate::label::labels;
@@ -200,33 +201,28 @@ impl MergedProfile {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawTrigger<'a> {
-    #[serde(default, borrow)]
-    reason: Field<Text<'a>>,
-    #[serde(default)]
-    added: Field<List<ExternalIdKey>>,
-    #[serde(default)]
-    profiles: Field<List<MergedProfile>>,
-    #[serde(default)]
-    removed: Field<List<ExternalIdKey>>,
+object! {
+    RawTrigger<'de>: IgnoringUnknown {
+        "reason" => reason: Text<'de>,
+        "added" => added: List<ExternalIdKey>,
+        "profiles" => profiles: List<MergedProfile>,
+        "removed" => removed: List<ExternalIdKey>,
+    }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawMergedProfile<'a> {
-    #[serde(default, borrow)]
-    profile_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    membership: Field<Text<'a>>,
-    #[serde(default)]
-    external_ids: Field<List<ExternalIdKey>>,
+object! {
+    RawMergedProfile<'de>: IgnoringUnknown {
+        "profile_id" => profile_id: Text<'de>,
+        "membership" => membership: Text<'de>,
+        "external_ids" => external_ids: List<ExternalIdKey>,
+    }
 }
 
 impl<'de> Read<'de> for Trigger {
-    type Raw = Field<Object<RawTrigger<'de>>>;
+    type Raw = Field<RawTrigger<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         let Text(reason) = raw.reason.required("reason")?;
         match TriggerReason::ALL.into_iter().find(|known| known.as_str() == reason) {
             Some(TriggerReason::ValueChanged) => Ok(Self::ValueChanged),
@@ -245,10 +241,10 @@ impl<'de> Read<'de> for Trigger {
 }
 
 impl<'de> Read<'de> for MergedProfile {
-    type Raw = Field<Object<RawMergedProfile<'de>>>;
+    type Raw = Field<RawMergedProfile<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         Ok(Self {
             profile_id: raw.profile_id.name("profile_id")?,
             membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
@@ -261,7 +257,11 @@ deserialize_by_read!(Trigger, MergedProfile);
 
 impl Serialize for Trigger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Trigger", 2)?;
+        let fields = match self {
+            Self::ValueChanged => 1,
+            Self::NewExternalId(_) | Self::ProfileMerge(_) | Self::ExternalIdRemoved(_) => 2,
+        };
+        let mut object = serializer.serialize_struct("Trigger", fields)?;
         object.serialize_field("reason", &self.reason())?;
         match self {
             Self::ValueChanged => {}

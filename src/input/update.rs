@@ -3,17 +3,18 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::input::builder::ProfileUpdateBuilder;
 use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::external_id::ExternalId;
 use crate::input::profile_ids::ExternalIds;
 use crate::input::read::field::{Field, non_empty};
-use crate::input::read::shape::{List, Object, Text};
+use crate::input::read::object::{IgnoringUnknown, object};
+use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
-use crate::input::trigger::Trigger;
+use crate::input::trigger::{RawTrigger, Trigger};
 use crate::label::labels;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
@@ -180,41 +181,32 @@ impl Computation {
 
 labels!(Membership { In => "in", Out => "out" });
 
-#[derive(Deserialize)]
-pub(crate) struct RawUpdate<'a> {
-    #[serde(default, borrow)]
-    id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    space_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    profile_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    computation: <Computation as Read<'a>>::Raw,
-    #[serde(default, borrow)]
-    membership: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    computed_at: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    trigger: <Trigger as Read<'a>>::Raw,
-    #[serde(default)]
-    external_ids: Field<List<ExternalId>>,
+object! {
+    RawUpdate<'de>: IgnoringUnknown {
+        "id" => id: Text<'de>,
+        "space_id" => space_id: Text<'de>,
+        "profile_id" => profile_id: Text<'de>,
+        "computation" => computation: RawComputation<'de>,
+        "membership" => membership: Text<'de>,
+        "computed_at" => computed_at: Text<'de>,
+        "trigger" => trigger: RawTrigger<'de>,
+        "external_ids" => external_ids: List<ExternalId>,
+    }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawComputation<'a> {
-    #[serde(default, borrow)]
-    id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    class: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    key: Field<Text<'a>>,
+object! {
+    RawComputation<'de>: IgnoringUnknown {
+        "id" => id: Text<'de>,
+        "class" => class: Text<'de>,
+        "key" => key: Text<'de>,
+    }
 }
 
 impl<'de> Read<'de> for ProfileUpdate {
-    type Raw = Field<Object<RawUpdate<'de>>>;
+    type Raw = Field<RawUpdate<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         let update = Self {
             id: raw.id.name("id")?,
             space_id: raw.space_id.name("space_id")?,
@@ -230,10 +222,10 @@ impl<'de> Read<'de> for ProfileUpdate {
 }
 
 impl<'de> Read<'de> for Computation {
-    type Raw = Field<Object<RawComputation<'de>>>;
+    type Raw = Field<RawComputation<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         Ok(Self {
             id: raw.id.name("id")?,
             class: raw.class.optional("class")?.map(|Text(class)| class.into_owned().into()),

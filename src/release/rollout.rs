@@ -7,8 +7,8 @@ use alloc::collections::BTreeSet;
 use crate::digest::Digest;
 use crate::input::error::{InputError, Problem};
 use crate::input::read::field::{Field, non_empty};
+use crate::input::read::object::{RefusingUnknown, object};
 use crate::input::read::shape::{List, NonEmptyText, Number, Switch, Text};
-use crate::input::read::strict_object::strict_object;
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::ProfileUpdate;
 use crate::label::labels;
@@ -277,26 +277,26 @@ impl RouteReason {
     }
 }
 
-strict_object! {
-    RawRollout<'de> {
-        flag: RawFlag<'de>,
-        gate: RawGate<'de>,
-        compare: Switch,
+object! {
+    RawRollout<'de>: RefusingUnknown {
+        "flag" => flag: RawFlag<'de>,
+        "gate" => gate: RawGate<'de>,
+        "compare" => compare: Switch,
     }
 }
 
-strict_object! {
-    RawFlag<'de> {
-        name: Text<'de>,
-        share: Number,
+object! {
+    RawFlag<'de>: RefusingUnknown {
+        "name" => name: Text<'de>,
+        "share" => share: Number,
     }
 }
 
-strict_object! {
-    RawGate<'de> {
-        tiers: List<NonEmptyText>,
-        spaces: List<NonEmptyText>,
-        blocked_spaces: List<NonEmptyText>,
+object! {
+    RawGate<'de>: RefusingUnknown {
+        "tiers" => tiers: List<NonEmptyText>,
+        "spaces" => spaces: List<NonEmptyText>,
+        "blocked_spaces" => blocked_spaces: List<NonEmptyText>,
     }
 }
 
@@ -304,8 +304,8 @@ impl<'de> Read<'de> for Rollout {
     type Raw = Field<RawRollout<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let mut raw = raw.value()?;
-        raw.refuse_unknown_field()?;
+        let raw = raw.value()?;
+        raw.unknown_fields.refuse()?;
         Ok(Self {
             flag: raw.flag.read_required("flag")?,
             gate: raw.gate.read_optional("gate")?.unwrap_or_default(),
@@ -321,8 +321,8 @@ impl<'de> Read<'de> for Flag {
     type Raw = Field<RawFlag<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let mut raw = raw.value()?;
-        raw.refuse_unknown_field()?;
+        let raw = raw.value()?;
+        raw.unknown_fields.refuse()?;
         Self::checked(raw.name.required("name")?.0, raw.share.required("share")?.0)
     }
 }
@@ -331,8 +331,8 @@ impl<'de> Read<'de> for Gate {
     type Raw = Field<RawGate<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let mut raw = raw.value()?;
-        raw.refuse_unknown_field()?;
+        let raw = raw.value()?;
+        raw.unknown_fields.refuse()?;
         let set = |field: Field<List<NonEmptyText>>, name| {
             let names = field.list(name)?.unwrap_or_default();
             Ok(names.into_iter().map(|NonEmptyText(name)| name).collect())

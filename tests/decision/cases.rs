@@ -42,6 +42,31 @@ fn the_order_of_the_input_lists_says_nothing() {
 }
 
 #[test]
+fn every_delivery_has_its_key() {
+    for case in cases() {
+        let (update, destinations) = case.read(&case.update, &case.destinations);
+        let events = decide(&update, &destinations);
+        let expected = case.deliveries.as_array().unwrap();
+        assert_eq!(events.len(), expected.len(), "{}", case.name);
+        for (event, expected) in events.iter().zip(expected) {
+            let messages = event.outbound_messages();
+            let mut keys = Vec::new();
+            for message in [messages.get(0), messages.get(messages.count() - 1)].map(Option::unwrap) {
+                let ids: Vec<&str> = message.external_ids().map(|id| id.id()).collect();
+                for destination in [message.destination_ids().next(), message.destination_ids().last()] {
+                    let key = message.delivery_key(destination.unwrap());
+                    let key = json!({"destination": destination, "external_ids": ids, "key": key});
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+            }
+            assert_eq!(&json!(keys), expected, "{}", case.name);
+        }
+    }
+}
+
+#[test]
 fn owned_events_serialise_alike() {
     for case in cases() {
         let (update, destinations) = case.read(&case.update, &case.destinations);
@@ -75,7 +100,10 @@ fn events_are_written_in_this_order_of_fields() {
     let event = &case.events[0];
     let expected = format!(
         concat!(
-            r#"[{{"message_id":{},"update_id":"upd_1","id_group":{{"hash":{},"external_ids":["#,
+            r#"[{{"message_id":{},"update_id":"upd_1","space_id":"spa_1","profile_id":"use_1","#,
+            r#""computation":{{"class":"audience","id":"aud_1","key":"first_time_shopper"}},"#,
+            r#""membership":"in","reason":"value_changed","computed_at":"2026-01-05T12:00:00Z","#,
+            r#""id_group":{{"hash":{},"external_ids":["#,
             r#"{{"type":"email","id":"b@example.com","collection":"users","encoding":"none"}}]}},"#,
             r#""destinations":["dst_1"]}}]"#,
         ),
@@ -149,6 +177,7 @@ struct Case {
     groups: Option<Value>,
     events: Value,
     verdicts: Value,
+    deliveries: Value,
 }
 
 impl Case {
@@ -263,6 +292,7 @@ fn cases_of(path: &Path) -> Vec<Case> {
             expect: field("expect"),
             events: field("events"),
             verdicts: field("verdicts"),
+            deliveries: field("deliveries"),
             groups: case.get("groups").cloned(),
             why,
             name,

@@ -40,12 +40,12 @@ proptest! {
                 let message = messages.get(position).unwrap();
                 prop_assert_eq!(message.position(), position);
                 prop_assert!(message.external_ids().eq(expected.iter().copied()));
-                prop_assert!(message.destinations().iter().eq(event.destinations().iter()));
-                prop_assert_eq!(message.event().message_id(), event.message_id());
+                prop_assert!(message.destination_ids().eq(event.destinations().iter().map(Destination::id)));
+                prop_assert_eq!(message.message_id(), event.message_id());
             }
             prop_assert!(messages.get(messages.count()).is_none());
             prop_assert!(messages.get(u64::MAX).is_none());
-            prop_assert_eq!(messages.event().message_id(), event.message_id());
+            prop_assert_eq!(messages.message_id(), event.message_id());
         }
     }
 

@@ -78,7 +78,7 @@ fn every_repeat_of_an_id() {
     }
     let census = Universe {
         listings: vec![listings(EMAIL_A, &times, &times), repeats, listings(EMAIL_B, &[Some(EARLY)], &times)],
-        triggers: triggers(&[EMAIL_A, EMAIL_B], &[]),
+        triggers: triggers(&[EMAIL_A, EMAIL_B], &[EMAIL_A]),
         computed_at: times.to_vec(),
         destinations: vec![all_destinations()[..3].to_vec()],
     }
@@ -144,14 +144,20 @@ fn listings(key: Key, created: &[Option<Tick>], attached: &[Option<Tick>]) -> Ve
 }
 
 /// Every reason, with all non-empty sets of the IDs where it carries IDs, and with the update's own
-/// profile alone, as if nothing had been merged into it, having held any of `held`.
+/// profile, having held any of `held`, alone as if nothing had been merged into it, and with another
+/// that held the first of these, nothing, or nobody knows what.
 fn triggers(keys: &[Key], held: &[Key]) -> Vec<Trigger> {
     let mut triggers = vec![Trigger::ValueChanged];
     for keys in subsets(keys).into_iter().filter(|keys| !keys.is_empty()) {
         triggers.push(Trigger::NewExternalId(keys.clone()));
         triggers.push(Trigger::ExternalIdRemoved(keys));
     }
-    triggers.extend(profiles("use_1", held).into_iter().map(|profile| Trigger::ProfileMerge(vec![profile])));
+    for own in profiles("use_1", held) {
+        triggers.push(Trigger::ProfileMerge(vec![own.clone()]));
+        for other in profiles("use_2", &held[..held.len().min(1)]) {
+            triggers.push(Trigger::ProfileMerge(vec![other, own.clone()]));
+        }
+    }
     triggers
 }
 
@@ -294,6 +300,7 @@ impl Census {
             ("profile_merge", "send"),
             ("profile_merge", "not_a_member"),
             ("profile_merge", "already_messaged"),
+            ("profile_merge", "may_have_been_messaged"),
             ("profile_merge", "no_relevant_external_id"),
             ("profile_merge", "no_external_ids"),
             ("external_id_removed", "external_id_removed"),
@@ -306,7 +313,7 @@ impl Census {
                 if reached.1 == "no_external_ids" || reached.0 == "value_changed" { 1 } else { least };
             assert!(times >= least, "{reached:?}: {times} times");
         }
-        assert_eq!(self.verdicts.len(), 17, "a verdict that nobody thought of: {self}");
+        assert_eq!(self.verdicts.len(), 18, "a verdict that nobody thought of: {self}");
         assert!(self.shared_groups >= least && self.events_as_json > 0);
     }
 }

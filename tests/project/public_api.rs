@@ -34,22 +34,23 @@ fn has_auto_traits<T: Send + Sync + UnwindSafe + RefUnwindSafe + Unpin>() {}
 
 /// Each of these types has all auto traits, or this does not compile.
 macro_rules! auto_traits {
-    ($($name:ident $(<$parameter:tt>)?),* $(,)?) => {
+    ($($name:ident $(<$($parameter:tt),*>)?),* $(,)?) => {
         const AUTO_TRAITS: &[&str] = &[$(stringify!($name)),*];
 
         const _: fn() = || {
-            $(has_auto_traits::<$name $(<$parameter>)?>();)*
+            $(has_auto_traits::<$name $(<$($parameter),*>)?>();)*
         };
     };
 }
 
 auto_traits! {
     AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
-    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counts, Destination, DestinationVerdict<'static>, Destinations,
+    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counts, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
     Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
-    OutboundMessages<'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
+    OutboundMessages<'static>, OutboundMessagesIter<'static>, SelectedIdsIter<'static, 'static>,
+    SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
 }

@@ -6,8 +6,9 @@
 //! been is checked afterwards, by code that knows its name.
 
 pub(crate) mod field;
+pub(crate) mod number;
+pub(crate) mod object;
 pub(crate) mod shape;
-pub(crate) mod strict_object;
 mod visitor;
 
 use core::str::FromStr;

@@ -4,12 +4,12 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use crate::input::error::InputError;
 use crate::input::read::Read;
 use crate::input::read::field::{Field, non_empty};
+use crate::input::read::number::{self, ARBITRARY_PRECISION};
 
 /// What a field of ours can be. Each shape takes the values of its own; all others are read to their
 /// end and reported as what they are.
@@ -40,6 +40,13 @@ pub(crate) trait FromShape<'de>: Shape {
     }
 
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+        match object.next_key::<Field<Text<'de>>>()? {
+            Some(Field::Value(Text(name))) if name == ARBITRARY_PRECISION => {
+                return number::from_entry(object);
+            }
+            Some(_) => drop(object.next_value::<IgnoredAny>()?),
+            None => {}
+        }
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Field::Mistyped("an object"))
     }
@@ -121,18 +128,5 @@ impl<'de, T: Read<'de>> FromShape<'de> for List<T> {
             index = index.saturating_add(1);
         }
         Ok(Field::Value(Self(items)))
-    }
-}
-
-/// An object with the fields of `T`, a struct of [`Field`]s that derives `Deserialize`.
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<T> Shape for Object<T> {
-    const EXPECTED: &'static str = "an object";
-}
-
-impl<'de, T: Deserialize<'de>> FromShape<'de> for Object<T> {
-    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Field<Self>, A::Error> {
-        Ok(Field::Value(Self(T::deserialize(MapAccessDeserializer::new(object))?)))
     }
 }

@@ -73,8 +73,11 @@ impl<'de, T: FromShape<'de>> Visitor<'de> for FieldVisitor<T> {
         Ok(T::from_integer(number.into()))
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Field<T>, E> {
-        Ok(Field::Mistyped("a number"))
+    fn visit_u128<E>(self, number: u128) -> Result<Field<T>, E> {
+        Ok(match i128::try_from(number) {
+            Ok(number) => T::from_integer(number),
+            Err(_) => Field::Mistyped("a number"),
+        })
     }
 
     fn visit_f64<E>(self, float: f64) -> Result<Field<T>, E> {

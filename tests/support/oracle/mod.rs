@@ -223,16 +223,16 @@ fn deduping_verdict(update: &Update, types: &[&str], all: &[Id]) -> Verdict {
         }
         Trigger::ProfileMerge(profiles) => {
             let was_messaged = |profile: &Profile| {
-                profile.is_in
-                    && match &profile.external_ids {
-                        None => true,
-                        Some(ids) => ids.iter().any(|key| types.contains(&key.kind)),
-                    }
+                let held = profile.external_ids.iter().flatten();
+                profile.is_in && held.into_iter().any(|key| types.contains(&key.kind))
             };
+            let may_have_been = |profile: &Profile| profile.is_in && profile.external_ids.is_none();
             if !update.is_in {
                 Verdict::Drop("not_a_member")
             } else if profiles.iter().any(was_messaged) {
                 Verdict::Drop("already_messaged")
+            } else if profiles.iter().any(may_have_been) {
+                Verdict::Drop("may_have_been_messaged")
             } else if relevant.is_empty() {
                 Verdict::Drop("no_relevant_external_id")
             } else {
@@ -305,12 +305,23 @@ pub fn event_json(update: &Update, group: &Group) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut event = json!({
         "message_id": message_id(update, &hash),
         "update_id": update.id,
+        "space_id": update.space_id,
+        "profile_id": update.profile_id,
+        "computation": {
+            "class": update.class, "id": update.computation_id, "key": update.computation_key,
+        },
+        "membership": membership(update.is_in),
+        "reason": update.trigger.reason(),
         "id_group": { "hash": hex(&hash), "external_ids": external_ids },
         "destinations": group.destinations,
-    })
+    });
+    if let Some(tick) = update.computed_at {
+        event["computed_at"] = json!(in_utc(tick));
+    }
+    event
 }
 
 /// The byte length as four bytes, most significant first, then the bytes.
@@ -373,6 +384,16 @@ pub fn rfc3339(tick: Tick) -> &'static str {
 }
 
 pub const TICKS: Tick = 6;
+
+/// The same moments as they go out: in UTC, with as few digits as say it all.
+fn in_utc(tick: Tick) -> &'static str {
+    match tick {
+        2 => "2026-01-01T00:00:00.000000001Z",
+        3 => "2026-01-01T00:00:00.5Z",
+        5 => "2026-01-01T01:00:00.25Z",
+        _ => rfc3339(tick),
+    }
+}
 
 impl Key {
     pub fn to_json(self) -> Value {
