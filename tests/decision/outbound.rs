@@ -1,7 +1,8 @@
 //! Outbound messages and amplification, against all combinations multiplied out.
 
 use idgroup::{
-    Amplification, Destinations, ExternalId, IdGroupEvent, Lane, ProfileUpdate, decide, decide_legacy,
+    Amplification, Destination, Destinations, ExternalId, IdGroupEvent, Lane, ProfileUpdate, decide,
+    decide_legacy,
 };
 use proptest::prelude::*;
 use serde_json::json;
