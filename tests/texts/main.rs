@@ -1,4 +1,4 @@
-//! The texts that people and other programs read: explanations, `Debug` forms and every error message.
+//! What people and other programs read: explanations, `Debug` forms, every error message, and formats.
 //!
 //! After a change that is meant, `INSTA_UPDATE=always cargo test --test texts` rewrites the snapshots.
 
@@ -7,6 +7,7 @@ mod build;
 
 mod debug_forms;
 mod explanations;
+mod formats;
 mod personal_data;
 mod refused_fields;
 mod refused_parts;
