@@ -95,6 +95,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+// Unit tests build updates as all tests do, by a file that knows the library by its name.
+#[cfg(test)]
+extern crate self as idgroup;
+#[cfg(test)]
+#[path = "../tests/support/build.rs"]
+mod build;
+
 /// The README's code is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -46,34 +46,20 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::input::destination::Destination;
-    use crate::input::destinations::Destinations;
+    use crate::build::{destinations, entry, id};
     use crate::input::timestamp::Timestamp;
-    use crate::input::trigger::Trigger;
-    use crate::input::update::{Computation, Membership};
 
     /// The latest IDs of `email` and `phone`, of a profile whose emails came at 1, 2 and 3 seconds.
     fn latest_at(computed_at: Option<i128>) -> String {
         let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
-        let email = |second| {
-            let id = ExternalId::new("email", alloc::format!("seen {second}")).unwrap();
-            id.with_created_at(at(second))
-        };
-        let update = ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
-            .external_ids([email(2), email(3), email(1), ExternalId::new("phone", "backfilled").unwrap()]);
+        let email = |second| id("email", &alloc::format!("seen {second}")).with_created_at(at(second));
+        let update = entry().external_ids([email(2), email(3), email(1), id("phone", "backfilled")]);
         let update = match computed_at {
             Some(second) => update.computed_at(at(second)),
             None => update,
         };
         let update = update.build().unwrap();
-        let deduping = Destination::new("dst_1").unwrap().deduping_on(["phone", "fax", "email"]).unwrap();
-        let destinations = Destinations::new([deduping]).unwrap();
+        let destinations = destinations([["phone", "fax", "email"]]);
         let latest = LatestIds::select(&update, destinations.types());
         let ids: Vec<&str> =
             latest.of_types(&[0, 1, 2]).map(|position| update.external_ids()[position].id()).collect();

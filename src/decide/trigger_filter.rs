@@ -156,12 +156,10 @@ impl Holdings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::destination::Destination;
-    use crate::input::destinations::Destinations;
+    use crate::build::{destinations, entry};
     use crate::input::external_id::ExternalIdKey;
     use crate::input::timestamp::Timestamp;
     use crate::input::trigger::MergedProfile;
-    use crate::input::update::Computation;
 
     fn key(id_type: &str, id: &str) -> ExternalIdKey {
         ExternalIdKey::new(id_type, id).unwrap()
@@ -174,11 +172,7 @@ mod tests {
     fn assert_refused(trigger: Trigger, membership: Membership, expected: Option<DropReason>) {
         let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
         let came = |id_type, id, second| ExternalId::from(key(id_type, id)).with_attached_at(at(second));
-        let update = ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
+        let update = entry()
             .membership(membership)
             .computed_at(at(3))
             .trigger(trigger)
@@ -186,8 +180,7 @@ mod tests {
             .external_id(came("phone", "1", 1))
             .build()
             .unwrap();
-        let deduping = Destination::new("dst_1").unwrap().deduping_on(["email"]).unwrap();
-        let destinations = Destinations::new([deduping]).unwrap();
+        let destinations = destinations([["email"]]);
         let types = destinations.types();
         let filter = TriggerFilter::new(&update, types);
         assert_eq!(filter.refuses(&[0], &LatestIds::select(&update, types)), expected);

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::{
-    Computation, Destination, Destinations, ExternalId, Membership, ProfileUpdate, Trigger, decide,
-};
+use idgroup::{Destination, Destinations, ExternalId, ProfileUpdate, decide};
+
+use crate::build;
 
 const TYPES: usize = 200;
 
@@ -14,16 +14,7 @@ fn name(number: usize) -> String {
 }
 
 fn update(held: impl Iterator<Item = usize>) -> ProfileUpdate {
-    ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(held.map(|number| ExternalId::new(name(number), "1").unwrap()))
-        .build()
-        .unwrap()
+    build::entry_of(held.map(|number| build::id(&name(number), "1")))
 }
 
 /// Destinations that dedupe on a type, on it and the next, on it and the one after 64, and on all three.
@@ -35,11 +26,7 @@ fn destinations() -> Destinations {
 }
 
 fn deduping_on(settings: impl Iterator<Item = Vec<usize>>) -> Destinations {
-    let destinations = settings.enumerate().map(|(number, types)| {
-        let destination = Destination::new(format!("dst_{number:04}")).unwrap();
-        destination.deduping_on(types.into_iter().map(name)).unwrap()
-    });
-    Destinations::new(destinations).unwrap()
+    build::destinations(settings.map(|types| types.into_iter().map(name).collect::<Vec<_>>()))
 }
 
 #[track_caller]

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use idgroup::{Destinations, ExternalId, Verdict as Decided, decide, explain};
+
 use crate::oracle::{
     self, ACCOUNTS, Destination, Id, Key, Profile, Tick, Trigger, USERS, Update, Verdict, build,
 };
-use idgroup::{Destinations, ExternalId, Verdict as Decided, decide, explain};
 
 const EMAIL_A: Key = Key { collection: USERS, kind: "email", id: "a" };
 const EMAIL_B: Key = Key { collection: USERS, kind: "email", id: "b" };

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use idgroup::{
-    Computation, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile,
-    ProfileUpdate, Timestamp, Trigger, decide, explain,
+    Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile, ProfileUpdate,
+    Timestamp, Trigger, decide, explain,
 };
 
+use crate::build::entry;
 use crate::ids::{IdSet, KNOWN_IDS};
 use crate::world::{DEDUPING, IDS};
 
@@ -171,11 +172,9 @@ impl Input {
             }
             Some(external_id)
         });
-        let update = ProfileUpdate::builder()
+        let update = entry()
             .id(id)
-            .space_id("spa_1")
             .profile_id(profile_id)
-            .computation(Computation::new("aud_1").unwrap())
             .membership(membership_of(self.member))
             .trigger(trigger)
             .external_ids(ids);

@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::worlds::{World, any_world};
 use idgroup::compare::{
     Comparison, ComparisonBudget, ComparisonKey, Copies, Difference, Extent, OutboundSample, compare,
     compare_events, compare_with,
 };
 use idgroup::{
-    Amplification, Collection, Computation, Destination, Destinations, ExternalId, Flow, IdGroupEvent,
-    Membership, ProfileUpdate, Trigger, decide, decide_legacy,
+    Amplification, Collection, Destination, Destinations, ExternalId, Flow, IdGroupEvent, ProfileUpdate,
+    decide, decide_legacy,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::build::{self, plain};
+use crate::product::combinations;
+use crate::worlds::{World, any_world};
 
 const KEY: ComparisonKey = ComparisonKey::new([9; 16]);
 
@@ -39,18 +42,7 @@ fn multiplied_out(events: &[IdGroupEvent<'_>]) -> Vec<Plain> {
         if destinations.is_empty() {
             continue;
         }
-        let mut types: Vec<&Value> = ids.iter().map(|id| &id["type"]).collect();
-        types.dedup();
-        let mut combinations = vec![Vec::new()];
-        for id_type in types {
-            combinations = combinations
-                .iter()
-                .flat_map(|so_far: &Vec<Value>| {
-                    let of_type = ids.iter().filter(|id| id["type"] == *id_type);
-                    of_type.map(|id| so_far.iter().chain([id]).cloned().collect())
-                })
-                .collect();
-        }
+        let combinations = combinations(&ids, |id| id["type"].as_str().unwrap());
         messages.extend(combinations.into_iter().map(|ids| (ids, destinations.clone())));
     }
     messages
@@ -176,15 +168,11 @@ struct Shop {
 }
 
 fn email(id: &str) -> ExternalId {
-    ExternalId::new("email", id).unwrap().with_created_at("2026-01-01T00:00:00Z".parse().unwrap())
+    build::id("email", id).with_created_at("2026-01-01T00:00:00Z".parse().unwrap())
 }
 
 fn phone(id: &str) -> ExternalId {
-    ExternalId::new("phone", id).unwrap()
-}
-
-fn plain(id: &str) -> Destination {
-    Destination::new(id).unwrap()
+    build::id("phone", id)
 }
 
 fn shop() -> Shop {
@@ -203,16 +191,8 @@ fn shop() -> Shop {
 
 impl Shop {
     fn update(&self) -> ProfileUpdate {
-        ProfileUpdate::builder()
-            .id(self.id)
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
-            .external_ids(self.emails.iter().chain(&self.phones).cloned())
-            .build()
-            .unwrap()
+        let ids = self.emails.iter().chain(&self.phones).cloned();
+        build::entry().id(self.id).external_ids(ids).build().unwrap()
     }
 
     fn destinations(&self) -> Destinations {

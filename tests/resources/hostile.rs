@@ -3,11 +3,12 @@
 //!
 //! Growth is measured by what is taken from the heap, which is the same on every machine.
 
-use crate::counting_allocator::{Heap, measure};
 use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare};
 use idgroup::{
     Amplification, Counts, Destinations, Flow, ProfileUpdate, Verdict, decide, decide_with, explain,
 };
+
+use crate::counting_allocator::{Heap, measure};
 
 const KIB: isize = 1_024;
 const MIB: usize = 1_024 * 1_024;

@@ -2,45 +2,21 @@
 
 use std::hint::black_box;
 
-use crate::counting_allocator::{Heap, measure};
 use idgroup::compare::{
     Comparator, Comparison, ComparisonBudget, ComparisonKey, Encoder, Extent, Message, NextStep,
     OutboundSample, compare_events,
 };
-use idgroup::{
-    Amplification, Computation, Destination, Destinations, ExternalId, Flow, Membership, ProfileUpdate,
-    Trigger, decide, decide_legacy,
-};
+use idgroup::{Amplification, Destinations, Flow, ProfileUpdate, decide, decide_legacy};
+
+use crate::build::{self, destinations};
+use crate::counting_allocator::{Heap, measure};
 
 const KEY: ComparisonKey = ComparisonKey::new(*b"sixteen bytes, !");
 const KIB: isize = 1_024;
 
 /// An update whose profile has so many IDs of each of these types, their values beginning with `prefix`.
 fn update(prefix: &str, ids: &[(&str, usize)]) -> ProfileUpdate {
-    let ids = ids.iter().flat_map(|&(id_type, count)| {
-        (0..count).map(move |number| ExternalId::new(id_type, format!("{prefix}{number}")).unwrap())
-    });
-    ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(ids)
-        .build()
-        .unwrap()
-}
-
-fn destinations<'t>(dedupes_on: impl IntoIterator<Item = &'t [&'t str]>) -> Destinations {
-    let destinations = dedupes_on.into_iter().enumerate().map(|(number, types)| {
-        let destination = Destination::new(format!("dst_{number:05}")).unwrap();
-        match types {
-            [] => destination,
-            types => destination.deduping_on(types.iter().copied()).unwrap(),
-        }
-    });
-    Destinations::new(destinations).unwrap()
+    build::entry_of(build::ids(ids, |number| format!("{prefix}{number}")))
 }
 
 const NONE: &[&str] = &[];
