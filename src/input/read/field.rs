@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::error::{InputError, Problem};
 use crate::input::read::Read;
 use crate::input::read::shape::{List, Shape, Text};
 use crate::input::timestamp::Timestamp;
@@ -71,11 +71,7 @@ impl Field<Text<'_>> {
     }
 
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
-        let Some(Text(text)) = self.optional(name)? else { return Ok(None) };
-        match text.parse() {
-            Ok(timestamp) => Ok(Some(timestamp)),
-            Err(_) => Err(InputError::new(name, Problem::MalformedTimestamp { value: excerpt(&text) })),
-        }
+        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
     }
 }
 
