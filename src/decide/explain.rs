@@ -1,13 +1,15 @@
 //! Explanations: for each destination, what was decided and why.
 
 use core::fmt;
+use core::iter::{FusedIterator, Zip};
+use core::slice;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::decide::Judgement;
+use crate::decide::judgement::Judgement;
 use crate::decide::verdict::Verdict;
-use crate::event::id_group::SelectedIds;
+use crate::event::selected_ids::SelectedIds;
 use crate::input::destination::Destination;
 use crate::input::destinations::Destinations;
 use crate::input::external_id::ExternalId;
@@ -51,20 +53,29 @@ pub fn explain_with<'a, O: Observer + ?Sized>(
     destinations: &'a Destinations,
     observer: &mut O,
 ) -> Explanation<'a> {
-    Explanation(Judgement::new(update, destinations, observer))
+    Explanation::new(Judgement::new(update, destinations, observer))
 }
 
 /// One verdict per destination, each destination exactly once.
 ///
 /// Serialises to the list of its verdicts. The text form is for people, and names types and never an
 /// ID's value.
+#[derive(Clone)]
+#[must_use = "an explanation is to be read"]
 pub struct Explanation<'a>(Judgement<'a>);
+
+/// The verdicts of an [`Explanation`], by the destination's id.
+#[derive(Clone)]
+pub struct DestinationVerdicts<'e, 'a> {
+    judgement: &'e Judgement<'a>,
+    destinations: Zip<slice::Iter<'a, Destination>, slice::Iter<'a, usize>>,
+}
 
 /// What was decided about one destination.
 ///
 /// Serialises to `{"update_id","destination","verdict","drop_reason","external_ids"}`; its text form
 /// is for people, and names types and never an ID's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DestinationVerdict<'a> {
     update: &'a ProfileUpdate,
     destination: &'a Destination,
@@ -73,27 +84,61 @@ pub struct DestinationVerdict<'a> {
 }
 
 impl<'a> Explanation<'a> {
-    /// The verdicts, by the destination's id.
-    pub fn iter(&self) -> impl Iterator<Item = DestinationVerdict<'a>> + '_ {
-        let destinations = self.0.destinations();
-        destinations
-            .as_slice()
-            .iter()
-            .zip(destinations.setting_of())
-            .filter_map(|(destination, &setting)| self.verdict(destination, setting))
+    pub(super) fn new(judgement: Judgement<'a>) -> Self {
+        Self(judgement)
     }
 
-    /// The verdict about the destination with this id.
+    /// The update.
+    pub fn update(&self) -> &'a ProfileUpdate {
+        self.0.update
+    }
+
+    /// The verdicts, by the destination's id.
+    pub fn iter(&self) -> DestinationVerdicts<'_, 'a> {
+        let destinations = self.0.destinations;
+        DestinationVerdicts {
+            judgement: &self.0,
+            destinations: destinations.as_slice().iter().zip(destinations.setting_of()),
+        }
+    }
+
+    /// The verdict about the destination with this id. Costs a binary search.
     pub fn of(&self, destination_id: &str) -> Option<DestinationVerdict<'a>> {
-        let destinations = self.0.destinations();
+        let destinations = self.0.destinations;
         let position =
             destinations.as_slice().binary_search_by(|known| known.id().cmp(destination_id)).ok()?;
-        self.verdict(destinations.as_slice().get(position)?, *destinations.setting_of().get(position)?)
+        self.iter().nth(position)
+    }
+}
+
+impl<'a> Iterator for DestinationVerdicts<'_, 'a> {
+    type Item = DestinationVerdict<'a>;
+
+    fn next(&mut self) -> Option<DestinationVerdict<'a>> {
+        self.nth(0)
     }
 
-    fn verdict(&self, destination: &'a Destination, setting: usize) -> Option<DestinationVerdict<'a>> {
-        let (verdict, external_ids) = self.0.of_setting(setting)?;
-        Some(DestinationVerdict { update: self.0.update(), destination, verdict, external_ids })
+    fn nth(&mut self, skipped: usize) -> Option<DestinationVerdict<'a>> {
+        let (destination, &setting) = self.destinations.nth(skipped)?;
+        let (verdict, external_ids) = self.judgement.of_setting(setting)?;
+        Some(DestinationVerdict { update: self.judgement.update, destination, verdict, external_ids })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.destinations.size_hint()
+    }
+}
+
+impl ExactSizeIterator for DestinationVerdicts<'_, '_> {}
+
+impl FusedIterator for DestinationVerdicts<'_, '_> {}
+
+impl<'e, 'a> IntoIterator for &'e Explanation<'a> {
+    type Item = DestinationVerdict<'a>;
+    type IntoIter = DestinationVerdicts<'e, 'a>;
+
+    fn into_iter(self) -> DestinationVerdicts<'e, 'a> {
+        self.iter()
     }
 }
 
@@ -121,7 +166,7 @@ impl<'a> DestinationVerdict<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let update = self.0.update();
+        let update = self.update();
         writeln!(
             f,
             "update {} ({}, {}) of profile {} in computation {}",
@@ -140,7 +185,12 @@ impl fmt::Display for DestinationVerdict<'_> {
         write!(f, "{} is sent ", self.destination)?;
         let known = self.update.external_ids().len();
         match self.verdict {
+            Verdict::SendAll if known == 1 => f.write_str("the only external ID"),
             Verdict::SendAll => write!(f, "all {known} external IDs"),
+            Verdict::SendSome if known == 1 => {
+                f.write_str("the only external ID, the latest of type ")?;
+                write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
+            }
             Verdict::SendSome => {
                 write!(f, "{} of {known} external IDs, the latest of type ", self.external_ids.len())?;
                 write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
@@ -168,6 +218,24 @@ fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = 
 impl fmt::Debug for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Names the update, and does not print it once per destination.
+impl fmt::Debug for DestinationVerdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DestinationVerdict")
+            .field("update_id", &self.update_id())
+            .field("destination", &self.destination)
+            .field("verdict", &self.verdict)
+            .field("external_ids", &self.external_ids.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for DestinationVerdicts<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

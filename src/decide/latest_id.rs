@@ -1,54 +1,49 @@
 //! Latest-ID selection: of each type the one external ID that a messaging destination sends to.
 
-use alloc::vec;
-use alloc::vec::Vec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::input::destinations::TypeTable;
 use crate::input::external_id::ExternalId;
 use crate::input::update::ProfileUpdate;
 
-/// For each type of a [`TypeTable`], the latest ID that the profile had when the update was computed.
+/// For each type of a [`TypeTable`], where the latest ID that the profile had when the update was
+/// computed stands among the update's.
 #[derive(Clone, Debug)]
-pub(crate) struct LatestIds<'a>(Vec<Option<&'a ExternalId>>);
+pub(crate) struct LatestIds(SmallVec<[Option<usize>; 8]>);
 
-impl<'a> LatestIds<'a> {
+impl LatestIds {
     /// Costs a name comparison per type of the profile times the logarithm of the table, and a
     /// look at the IDs that came after the update was computed.
-    pub(crate) fn select(update: &'a ProfileUpdate, types: &TypeTable) -> Self {
-        let mut latest = vec![None; types.len()];
+    pub(crate) fn select(update: &ProfileUpdate, types: &TypeTable) -> Self {
+        let mut latest = smallvec![None; types.len()];
+        let mut first_of_type: usize = 0;
         for ids in update.id_set().by_type() {
-            let Some(id_type) = ids.first().map(ExternalId::id_type) else { continue };
-            let slot = types.position(id_type).and_then(|position| latest.get_mut(position));
-            if let Some(slot) = slot {
-                *slot = ids.iter().find(|id| id.is_visible_at(update.computed_at()));
+            let slot = ids.first().and_then(|id| types.position(id.id_type()));
+            if let Some(slot) = slot.and_then(|position| latest.get_mut(position)) {
+                let is_visible = |id: &ExternalId| id.is_visible_at(update.computed_at());
+                *slot = ids.iter().position(is_visible).map(|offset| first_of_type.saturating_add(offset));
             }
+            first_of_type = first_of_type.saturating_add(ids.len());
         }
         Self(latest)
     }
 
     /// No ID of any type: for an update that is dropped whatever its IDs are.
     pub(crate) fn none() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new())
     }
 
-    /// The latest IDs of these types, where there is one, in the order of the types.
-    pub(crate) fn of_types<'s>(
-        &'s self,
-        types: &'s [usize],
-    ) -> impl Iterator<Item = &'a ExternalId> + Clone + 's {
-        self.present(types).filter_map(|position| self.0.get(position).copied().flatten())
-    }
-
-    /// Those of these types of which the profile has an ID. Since every type has one latest ID, two
-    /// settings select the same IDs if and only if this is the same for both.
-    pub(crate) fn present<'s>(&'s self, types: &'s [usize]) -> impl Iterator<Item = usize> + Clone + 's {
-        types.iter().copied().filter(|&position| matches!(self.0.get(position), Some(Some(_))))
+    /// Where the latest IDs of these types stand among the update's, where there is one; ascending,
+    /// because both types and IDs are in the order of the types.
+    pub(crate) fn of_types<'s>(&'s self, types: &'s [usize]) -> impl Iterator<Item = usize> + Clone + 's {
+        types.iter().filter_map(|&position| self.0.get(position).copied().flatten())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::string::String;
+    use alloc::vec::Vec;
 
     use super::*;
     use crate::input::destination::Destination;
@@ -80,8 +75,8 @@ mod tests {
         let deduping = Destination::new("dst_1").unwrap().deduping_on(["phone", "fax", "email"]).unwrap();
         let destinations = Destinations::new([deduping]).unwrap();
         let latest = LatestIds::select(&update, destinations.types());
-        let ids: Vec<&str> = latest.of_types(&[0, 1, 2]).map(ExternalId::id).collect();
-        assert_eq!(latest.present(&[0, 1, 2]).count(), ids.len());
+        let ids: Vec<&str> =
+            latest.of_types(&[0, 1, 2]).map(|position| update.external_ids()[position].id()).collect();
         ids.join(", ")
     }
 

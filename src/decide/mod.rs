@@ -1,22 +1,19 @@
 //! The decision: from an update and its destinations to events.
 
 pub(crate) mod explain;
+mod grouping;
+mod judgement;
 pub(crate) mod latest_id;
 pub(crate) mod trigger_filter;
 pub(crate) mod verdict;
 
 use alloc::vec::Vec;
-use core::cmp::Ordering;
+use core::fmt;
 
-use crate::decide::latest_id::LatestIds;
-use crate::decide::trigger_filter::{TriggerFilter, drops_whatever_the_ids};
-use crate::decide::verdict::{DropReason, Verdict};
+use crate::decide::explain::Explanation;
+use crate::decide::judgement::Judgement;
 use crate::event::IdGroupEvent;
-use crate::event::SentTo;
-use crate::event::id_group::MessageIds;
-use crate::event::id_group::SelectedIds;
 use crate::input::destinations::Destinations;
-use crate::input::destinations::Setting;
 use crate::input::update::ProfileUpdate;
 use crate::observe::{Observer, Step};
 
@@ -25,20 +22,24 @@ use crate::observe::{Observer, Step};
 ///
 /// Deterministic, and independent of the order in which IDs and destinations were given.
 ///
-/// Costs in the number of the update's IDs, and of *distinct* `dedupes_on` settings and the types that
-/// they name; a destination
-/// more with a setting that others have costs next to nothing.
+/// The cost grows with the number of the update's IDs, and of *distinct* `dedupes_on` settings and the
+/// types that they name; a destination more with a setting that others have costs next to nothing.
+#[must_use = "a decision does nothing by itself: send its events"]
 pub fn decide<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Vec<IdGroupEvent<'a>> {
     decide_with(update, destinations, &mut ())
 }
 
 /// The same decision as [`decide`], watched.
+#[must_use = "a decision does nothing by itself: send its events"]
 pub fn decide_with<'a, O: Observer + ?Sized>(
     update: &'a ProfileUpdate,
     destinations: &'a Destinations,
     observer: &mut O,
 ) -> Vec<IdGroupEvent<'a>> {
-    let judgement = Judgement::new(update, destinations, observer);
+    group(&Judgement::new(update, destinations, observer), observer)
+}
+
+fn group<'a, O: Observer + ?Sized>(judgement: &Judgement<'a>, observer: &mut O) -> Vec<IdGroupEvent<'a>> {
     observer.step_began(Step::GroupIds);
     let events = judgement.events();
     for event in &events {
@@ -48,146 +49,70 @@ pub fn decide_with<'a, O: Observer + ?Sized>(
     events
 }
 
-/// The verdict of each distinct setting, from which both events and explanations are made.
-pub(crate) struct Judgement<'a> {
-    update: &'a ProfileUpdate,
-    destinations: &'a Destinations,
-    latest: LatestIds<'a>,
-    /// In the order of the settings.
-    verdicts: Vec<Verdict>,
+/// The whole answer about an update, judged once: what is sent, and for each destination why.
+///
+/// [`decide`] gives its events alone, and [`explain`](crate::explain) its explanation alone.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use idgroup::{Computation, Destination, Destinations, ExternalId, Membership, ProfileUpdate, Trigger};
+/// # let update = ProfileUpdate::builder().id("upd_1").space_id("spa_1").profile_id("use_1")
+/// #     .computation(Computation::new("aud_1")?).membership(Membership::In).trigger(Trigger::ValueChanged)
+/// #     .external_id(ExternalId::new("email", "a@example.com")?).build()?;
+/// # let destinations = Destinations::new([Destination::new("dst_1")?])?;
+/// use idgroup::{Decision, Verdict};
+///
+/// let decision = Decision::of(&update, &destinations);
+/// assert_eq!(decision.events().len(), 1);
+/// assert_eq!(decision.explanation().of("dst_1").unwrap().verdict(), Verdict::SendAll);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a decision does nothing by itself: send its events"]
+pub struct Decision<'a> {
+    explanation: Explanation<'a>,
+    events: Vec<IdGroupEvent<'a>>,
 }
 
-impl<'a> Judgement<'a> {
-    pub(crate) fn new<O: Observer + ?Sized>(
+impl<'a> Decision<'a> {
+    /// The decision about this update. Costs what [`decide`] costs.
+    pub fn of(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Self {
+        Self::of_with(update, destinations, &mut ())
+    }
+
+    /// The same decision as [`of`](Self::of), watched.
+    pub fn of_with<O: Observer + ?Sized>(
         update: &'a ProfileUpdate,
         destinations: &'a Destinations,
         observer: &mut O,
     ) -> Self {
-        observer.update_arrived(update.trigger().reason(), update.membership());
-
-        observer.step_began(Step::SelectLatest);
-        let latest = match drops_whatever_the_ids(update) {
-            Some(_) => LatestIds::none(),
-            None => LatestIds::select(update, destinations.types()),
-        };
-        observer.step_ended(Step::SelectLatest);
-
-        observer.step_began(Step::FilterByTrigger);
-        let filter = TriggerFilter::new(update, destinations.types());
-        let verdict_of = |setting: &Setting| {
-            let verdict = match &setting.types {
-                None if update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
-                None => Verdict::SendAll,
-                Some(types) => match filter.refuses(types, &latest) {
-                    Some(reason) => Verdict::Drop(reason),
-                    None => Verdict::SendSome,
-                },
-            };
-            observer.verdict_reached(verdict, setting.members.len());
-            verdict
-        };
-        let verdicts = destinations.settings().iter().map(verdict_of).collect();
-        observer.step_ended(Step::FilterByTrigger);
-        Self { update, destinations, latest, verdicts }
+        let judgement = Judgement::new(update, destinations, observer);
+        let events = group(&judgement, observer);
+        Self { explanation: Explanation::new(judgement), events }
     }
 
-    pub(crate) fn update(&self) -> &'a ProfileUpdate {
-        self.update
+    /// What is sent: what [`decide`] gives.
+    pub fn events(&self) -> &[IdGroupEvent<'a>] {
+        &self.events
     }
 
-    pub(crate) fn destinations(&self) -> &'a Destinations {
-        self.destinations
+    /// What is sent, without the explanation.
+    pub fn into_events(self) -> Vec<IdGroupEvent<'a>> {
+        self.events
     }
 
-    /// The verdict about the destinations with the setting at this position, and what they are sent.
-    pub(crate) fn of_setting(&self, position: usize) -> Option<(Verdict, SelectedIds<'a>)> {
-        let verdict = *self.verdicts.get(position)?;
-        let setting = self.destinations.settings().get(position)?;
-        let external_ids = match verdict {
-            Verdict::Drop(_) => SelectedIds::none(),
-            Verdict::SendAll | Verdict::SendSome => self.selection(setting),
-        };
-        Some((verdict, external_ids))
-    }
-
-    fn events(&self) -> Vec<IdGroupEvent<'a>> {
-        let settings = self.destinations.settings().iter();
-        let mut sending: Vec<Sending<'a>> = settings
-            .zip(&self.verdicts)
-            .filter(|(_, verdict)| verdict.drop_reason().is_none())
-            .map(|(setting, _)| Sending { setting, outline: self.outline(setting) })
-            .collect();
-        if sending.is_empty() {
-            return Vec::new();
-        }
-        sending.sort_unstable_by(|a, b| self.cmp_selections(a, b));
-        let message_ids = MessageIds::of(self.update);
-        let mut events: Vec<_> = sending
-            .chunk_by(|a, b| self.cmp_selections(a, b).is_eq())
-            .filter_map(|group| {
-                let (first, others) = group.split_first()?;
-                let sent_to = match others {
-                    [] => SentTo::one_setting(self.destinations, &first.setting.members),
-                    _ => SentTo::merged(self.destinations, group.iter().map(|of| &*of.setting.members)),
-                };
-                let external_ids = self.outlined(first.setting, first.outline);
-                Some(IdGroupEvent::new(self.update, &message_ids, external_ids, sent_to))
-            })
-            .collect();
-        events.sort_unstable_by_key(|event| event.destinations().first_position());
-        events
-    }
-
-    fn selection(&self, setting: &Setting) -> SelectedIds<'a> {
-        self.outlined(setting, self.outline(setting))
-    }
-
-    fn outlined(&self, setting: &Setting, outline: Outline) -> SelectedIds<'a> {
-        match (outline, &setting.types) {
-            (Outline::All, _) | (_, None) => SelectedIds::all(self.update.id_set()),
-            (Outline::LatestOf(_), Some(types)) => SelectedIds::one_of_each_type(self.latest.of_types(types)),
-        }
-    }
-
-    fn outline(&self, setting: &Setting) -> Outline {
-        let Some(types) = &setting.types else { return Outline::All };
-        // Rotates past the last bit, to the first one.
-        let bit_of = |position: usize| 1_u64.rotate_left(u32::try_from(position).unwrap_or_default());
-        let present = self.latest.present(types);
-        // One ID of each type: as many as there are IDs means all of them.
-        match present.clone().count() == self.update.external_ids().len() {
-            true => Outline::All,
-            false => Outline::LatestOf(present.fold(0, |bits, position| bits | bit_of(position))),
-        }
-    }
-
-    /// Equal if and only if both settings send the same IDs.
-    fn cmp_selections(&self, a: &Sending<'_>, b: &Sending<'_>) -> Ordering {
-        a.outline.cmp(&b.outline).then_with(|| match (a.outline, &a.setting.types, &b.setting.types) {
-            (Outline::LatestOf(_), Some(a), Some(b)) if self.destinations.types().len() > OUTLINED_TYPES => {
-                self.latest.present(a).cmp(self.latest.present(b))
-            }
-            _ => Ordering::Equal,
-        })
+    /// What was decided about each destination, and why.
+    pub fn explanation(&self) -> &Explanation<'a> {
+        &self.explanation
     }
 }
 
-/// A setting whose destinations are sent something.
-struct Sending<'a> {
-    setting: &'a Setting,
-    outline: Outline,
+impl fmt::Debug for Decision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("events", &self.events)
+            .field("explanation", &self.explanation)
+            .finish()
+    }
 }
-
-/// What a setting sends, in brief: the same for settings that send the same IDs, and compared at
-/// once where their types would be compared one by one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outline {
-    /// All IDs there are.
-    All,
-    /// The latest ID of some types: a bit for each, which types share that are so many apart in the
-    /// table as there are bits.
-    LatestOf(u64),
-}
-
-/// Up to so many types no two share a bit, and an outline says all.
-const OUTLINED_TYPES: usize = u64::BITS as usize;

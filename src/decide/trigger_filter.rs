@@ -1,104 +1,111 @@
 //! Trigger-reason filtering: whether the reason why an update was emitted is one to message a
 //! profile for, setting by setting.
 
-use alloc::vec;
-use alloc::vec::Vec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::decide::latest_id::LatestIds;
 use crate::decide::verdict::DropReason;
 use crate::input::destinations::TypeTable;
 use crate::input::external_id::ExternalId;
-use crate::input::trigger::Trigger;
-use crate::input::trigger::{AddedIds, MergedProfiles};
+use crate::input::trigger::{AddedIds, MergedProfiles, Trigger, TriggerReason};
 use crate::input::update::{Membership, ProfileUpdate};
 
-/// What an update's trigger says, gathered once so that each setting asks only about its types.
-pub(crate) enum TriggerFilter<'a> {
-    /// No setting lets the update through.
-    Nothing(DropReason),
-    /// The profile entered: whatever it has may be sent to.
-    Entered,
-    /// External IDs were added; by position in the type table.
-    Added(Vec<Arrivals<'a>>),
-    /// Profiles were merged; for each type, whether a member held an ID of it.
-    Merged(Vec<bool>),
+/// What an update says about why it was emitted, gathered once so that each setting asks only about
+/// its types.
+pub(crate) struct TriggerFilter<'a> {
+    reason: TriggerReason,
+    membership: Membership,
+    /// Filled where external IDs were added; by position in the type table.
+    arrivals: SmallVec<[Arrivals<'a>; 8]>,
+    /// Filled where profiles were merged.
+    holdings: Holdings,
 }
 
 /// Of the visible IDs of one type, the one that came first among those that the update says were
 /// added, and among all others.
 #[derive(Clone, Default)]
-pub(crate) struct Arrivals<'a> {
+struct Arrivals<'a> {
     added: Option<&'a ExternalId>,
     other: Option<&'a ExternalId>,
 }
 
+/// What the merged profiles that were members held.
+#[derive(Default)]
+struct Holdings {
+    /// By position in the type table.
+    types: SmallVec<[bool; 8]>,
+    /// Whether it is not stated for some member.
+    unstated: bool,
+}
+
+/// Whether the update's external IDs can make a difference to a destination that dedupes.
+pub(crate) fn depends_on_ids(update: &ProfileUpdate) -> bool {
+    match update.trigger().reason() {
+        TriggerReason::ValueChanged | TriggerReason::NewExternalId | TriggerReason::ProfileMerge => {
+            update.membership() == Membership::In
+        }
+        TriggerReason::ExternalIdRemoved => false,
+    }
+}
+
 impl<'a> TriggerFilter<'a> {
-    /// Costs in the number of IDs of the update and of its trigger.
+    /// The cost grows with the number of IDs of the update and of its trigger.
     pub(crate) fn new(update: &'a ProfileUpdate, types: &TypeTable) -> Self {
-        if let Some(reason) = drops_whatever_the_ids(update) {
-            return Self::Nothing(reason);
-        }
-        match update.trigger() {
-            Trigger::ValueChanged => Self::Entered,
-            Trigger::NewExternalId(added) => Self::Added(arrivals(update, added, types)),
-            Trigger::ProfileMerge(profiles) => match types_held(profiles, types) {
-                Some(held) => Self::Merged(held),
-                None => Self::Nothing(DropReason::AlreadyMessaged),
+        let (arrivals, holdings) = match update.trigger() {
+            Trigger::NewExternalId(added) => (arrivals(update, added, types), Holdings::default()),
+            Trigger::ProfileMerge(profiles) => (SmallVec::new(), Holdings::of(profiles, types)),
+            Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => Default::default(),
+        };
+        Self { reason: update.trigger().reason(), membership: update.membership(), arrivals, holdings }
+    }
+
+    /// Why destinations that dedupe on `types` are sent nothing, if so: the table of the documentation,
+    /// of which the first check that holds decides.
+    pub(crate) fn refuses(&self, types: &[usize], latest: &LatestIds) -> Option<DropReason> {
+        let no_relevant =
+            || latest.of_types(types).next().is_none().then_some(DropReason::NoRelevantExternalId);
+        match (self.reason, self.membership) {
+            (TriggerReason::ValueChanged, Membership::Out) => Some(DropReason::Exited),
+            (TriggerReason::ValueChanged, Membership::In) => no_relevant(),
+
+            (TriggerReason::NewExternalId, Membership::Out) => Some(DropReason::NotAMember),
+            (TriggerReason::NewExternalId, Membership::In) => match self.first_arrivals(types) {
+                Arrivals { added: None, .. } => Some(DropReason::AddedIdNotRelevant),
+                Arrivals { added: Some(added), other: Some(other) } if other.came_earlier_than(added) => {
+                    Some(DropReason::AlreadyMessaged)
+                }
+                Arrivals { .. } => None,
             },
-            Trigger::ExternalIdRemoved(_) => Self::Nothing(DropReason::ExternalIdRemoved),
-        }
-    }
 
-    /// Why destinations that dedupe on `types` are sent nothing, if so.
-    pub(crate) fn refuses(&self, types: &[usize], latest: &LatestIds<'_>) -> Option<DropReason> {
-        match self {
-            Self::Nothing(reason) => Some(*reason),
-            Self::Entered => no_relevant(types, latest),
-            Self::Added(arrivals) => {
-                let first = types.iter().filter_map(|&position| arrivals.get(position)).fold(
-                    Arrivals::default(),
-                    |first, of_type| Arrivals {
-                        added: earlier(first.added, of_type.added),
-                        other: earlier(first.other, of_type.other),
-                    },
-                );
-                match first {
-                    Arrivals { added: None, .. } => Some(DropReason::AddedIdNotRelevant),
-                    Arrivals { added: Some(added), other: Some(other) } if other.came_earlier_than(added) => {
-                        Some(DropReason::AlreadyMessaged)
-                    }
-                    Arrivals { .. } => None,
-                }
+            (TriggerReason::ProfileMerge, Membership::Out) => Some(DropReason::NotAMember),
+            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.include(types) => {
+                Some(DropReason::AlreadyMessaged)
             }
-            Self::Merged(held) => {
-                match types.iter().any(|&position| held.get(position).is_some_and(|&held| held)) {
-                    true => Some(DropReason::AlreadyMessaged),
-                    false => no_relevant(types, latest),
-                }
+            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.unstated => {
+                Some(DropReason::MayHaveBeenMessaged)
             }
+            (TriggerReason::ProfileMerge, Membership::In) => no_relevant(),
+
+            (TriggerReason::ExternalIdRemoved, _) => Some(DropReason::ExternalIdRemoved),
         }
     }
-}
 
-/// Why no destination that dedupes is sent anything, if that is so whatever IDs the profile has.
-pub(crate) fn drops_whatever_the_ids(update: &ProfileUpdate) -> Option<DropReason> {
-    match (update.trigger(), update.membership()) {
-        (Trigger::ExternalIdRemoved(_), _) => Some(DropReason::ExternalIdRemoved),
-        (Trigger::ValueChanged, Membership::Out) => Some(DropReason::Exited),
-        (Trigger::NewExternalId(_) | Trigger::ProfileMerge(_), Membership::Out) => {
-            Some(DropReason::NotAMember)
-        }
-        (_, Membership::In) => None,
+    fn first_arrivals(&self, types: &[usize]) -> Arrivals<'a> {
+        let of_types = types.iter().filter_map(|&position| self.arrivals.get(position));
+        of_types.fold(Arrivals::default(), |first, of_type| Arrivals {
+            added: earlier(first.added, of_type.added),
+            other: earlier(first.other, of_type.other),
+        })
     }
-}
-
-fn no_relevant(types: &[usize], latest: &LatestIds<'_>) -> Option<DropReason> {
-    latest.present(types).next().is_none().then_some(DropReason::NoRelevantExternalId)
 }
 
 /// Walks the update's IDs and the added ones together, both by identity.
-fn arrivals<'a>(update: &'a ProfileUpdate, added: &AddedIds, types: &TypeTable) -> Vec<Arrivals<'a>> {
-    let mut arrivals = vec![Arrivals::default(); types.len()];
+fn arrivals<'a>(
+    update: &'a ProfileUpdate,
+    added: &AddedIds,
+    types: &TypeTable,
+) -> SmallVec<[Arrivals<'a>; 8]> {
+    let mut arrivals: SmallVec<[Arrivals<'a>; 8]> = smallvec![Arrivals::default(); types.len()];
     let mut added = added.as_slice().iter().peekable();
     for id in update.id_set().by_identity() {
         while added.next_if(|added| *added < id.key()).is_some() {}
@@ -122,19 +129,28 @@ fn earlier<'a>(one: Option<&'a ExternalId>, other: Option<&'a ExternalId>) -> Op
     }
 }
 
-/// For each type, whether a profile that was a member held an ID of it; `None` if it is not known
-/// what some member held, so that any type may have been messaged.
-fn types_held(profiles: &MergedProfiles, types: &TypeTable) -> Option<Vec<bool>> {
-    let mut held = vec![false; types.len()];
-    let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
-    for member in members {
-        for id in member.external_ids()? {
-            if let Some(slot) = types.position(id.id_type()).and_then(|position| held.get_mut(position)) {
-                *slot = true;
+impl Holdings {
+    fn of(profiles: &MergedProfiles, types: &TypeTable) -> Self {
+        let mut holdings = Self { types: smallvec![false; types.len()], unstated: false };
+        let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
+        for member in members {
+            let Some(ids) = member.external_ids() else {
+                holdings.unstated = true;
+                continue;
+            };
+            for id in ids {
+                let position = types.position(id.id_type());
+                if let Some(held) = position.and_then(|position| holdings.types.get_mut(position)) {
+                    *held = true;
+                }
             }
         }
+        holdings
     }
-    Some(held)
+
+    fn include(&self, types: &[usize]) -> bool {
+        types.iter().any(|&position| self.types.get(position).is_some_and(|&held| held))
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +223,8 @@ mod tests {
         };
         let (email, phone) = ([key("email", "z")], [key("phone", "1")]);
         let messaged = Some(DropReason::AlreadyMessaged);
-        assert_refused(merge(Membership::In, None), Membership::In, messaged);
+        let maybe = Some(DropReason::MayHaveBeenMessaged);
+        assert_refused(merge(Membership::In, None), Membership::In, maybe);
         assert_refused(merge(Membership::In, Some(&email)), Membership::In, messaged);
         assert_refused(merge(Membership::In, Some(&phone)), Membership::In, None);
         assert_refused(merge(Membership::In, Some(&[])), Membership::In, None);

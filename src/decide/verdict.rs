@@ -29,9 +29,11 @@ pub enum DropReason {
     /// None of the added IDs was, when the update was computed, one of the profile's and of a type that
     /// the destination dedupes on.
     AddedIdNotRelevant,
-    /// The profile, or one that was merged into it, was messaged before; or may have been, where it is
-    /// unknown what IDs the merged one held.
+    /// The profile, or one that was merged into it, was messaged before.
     AlreadyMessaged,
+    /// A profile that was merged into this one was in the computation, and the update does not say what
+    /// IDs it held.
+    MayHaveBeenMessaged,
     /// The profile lost an ID, which is no reason to message it.
     ExternalIdRemoved,
     /// The profile has no external ID at all, and the destination does not dedupe.
@@ -63,6 +65,7 @@ labels!(DropReason {
     NotAMember => "not_a_member",
     AddedIdNotRelevant => "added_id_not_relevant",
     AlreadyMessaged => "already_messaged",
+    MayHaveBeenMessaged => "may_have_been_messaged",
     ExternalIdRemoved => "external_id_removed",
     NoExternalIds => "no_external_ids",
 });
@@ -79,8 +82,9 @@ impl DropReason {
             Self::AddedIdNotRelevant => {
                 "none of the added external IDs was, when the update was computed, one of the profile's and of a type that the destination dedupes on"
             }
-            Self::AlreadyMessaged => {
-                "the profile, or one that was merged into it, was messaged before, or may have been"
+            Self::AlreadyMessaged => "the profile, or one that was merged into it, was messaged before",
+            Self::MayHaveBeenMessaged => {
+                "a profile that was merged into this one may have been messaged: it was in the computation, and the update does not say what external IDs it held"
             }
             Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
             Self::NoExternalIds => "the profile has no external IDs",

@@ -1,6 +1,10 @@
 //! Amplification: how many outbound messages a decision turns into, known before one is made.
 
+use core::iter::Sum;
+
 use crate::event::IdGroupEvent;
+use crate::event::owned::OwnedIdGroupEvent;
+use crate::event::selected_ids::combinations;
 use crate::label::labels;
 
 /// How much the events of one update multiply.
@@ -18,7 +22,7 @@ use crate::label::labels;
 ///     Lane::Slow => set_aside(&events),
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amplification {
     groups: usize,
     outbound_messages: u64,
@@ -34,11 +38,10 @@ pub enum Lane {
 }
 
 impl Amplification {
-    /// The amplification of these events. Costs in the number of their external IDs, whatever the
-    /// number of messages.
+    /// The amplification of these events. The cost grows with the number of their external IDs,
+    /// whatever the number of messages.
     pub fn of(events: &[IdGroupEvent<'_>]) -> Self {
-        let messages = events.iter().map(|event| event.id_group().external_ids().combinations());
-        Self { groups: events.len(), outbound_messages: messages.fold(0, u64::saturating_add) }
+        events.iter().map(IdGroupEvent::amplification).sum()
     }
 
     /// How many events there are, one for each distinct set of external IDs.
@@ -57,6 +60,32 @@ impl Amplification {
             true => Lane::Fast,
             false => Lane::Slow,
         }
+    }
+}
+
+impl IdGroupEvent<'_> {
+    /// How much this event multiplies, on its own.
+    pub fn amplification(&self) -> Amplification {
+        let outbound_messages = self.id_group().external_ids().combinations();
+        Amplification { groups: 1, outbound_messages }
+    }
+}
+
+impl OwnedIdGroupEvent {
+    /// How much this event multiplies, on its own.
+    pub fn amplification(&self) -> Amplification {
+        let outbound_messages = combinations(self.id_group().into_iter());
+        Amplification { groups: 1, outbound_messages }
+    }
+}
+
+/// Counts saturate.
+impl Sum for Amplification {
+    fn sum<I: Iterator<Item = Self>>(each: I) -> Self {
+        each.fold(Self::default(), |sum, one| Self {
+            groups: sum.groups.saturating_add(one.groups),
+            outbound_messages: sum.outbound_messages.saturating_add(one.outbound_messages),
+        })
     }
 }
 

@@ -1,16 +1,13 @@
 //! ID-group hashing: external IDs that go out together, under one hash.
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-use core::fmt;
-use core::iter;
+use serde::Serialize;
+use smallvec::SmallVec;
 
 use crate::digest::{Digest, hex_id};
-use crate::input::external_id::Outbound;
+use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::external_id::{ExternalId, ExternalIdKey};
 use crate::input::profile_ids::ExternalIds;
 use crate::input::update::ProfileUpdate;
-use serde::{Serialize, Serializer};
 
 /// External IDs that go out together, and their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,24 +16,11 @@ pub struct IdGroup<'a> {
     external_ids: SelectedIds<'a>,
 }
 
-/// A set of an update's external IDs: by type and, within a type, from latest to earliest.
-///
-/// Borrows the IDs from the update. Two are equal if they hold equal IDs.
-#[derive(Clone)]
-pub struct SelectedIds<'a>(Selection<'a>);
-
-#[derive(Clone)]
-enum Selection<'a> {
-    All(&'a ExternalIds),
-    /// What most messaging destinations send to; kept apart because it needs no allocation.
-    One(&'a ExternalId),
-    Some(Box<[&'a ExternalId]>),
-}
-
 /// The hash of a set of external IDs: the first 16 bytes of the SHA-256 of a fixed prefix and of
 /// the IDs' identities, each length-prefixed, in the order of collection, type and id.
 ///
-/// Depends on the set alone: not on times, encodings, or how the IDs came to be selected.
+/// Depends on the set alone: not on times, encodings, or how the IDs came to be selected. Its text
+/// form is 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdGroupHash([u8; 16]);
 
@@ -45,15 +29,16 @@ pub struct IdGroupHash([u8; 16]);
 ///
 /// It does not name the destinations: an update that is delivered again after they, or the rollout,
 /// were changed can have an event with the same id and other destinations. A receiver that serves
-/// several destinations drops repeats for each of them on its own.
+/// several destinations drops repeats for each of them on its own, by
+/// [`OutboundMessage::delivery_key`](crate::OutboundMessage::delivery_key).
 ///
 /// Its text form is 36 characters long, `idg_` and 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 
 impl<'a> IdGroup<'a> {
-    pub(crate) fn new(external_ids: SelectedIds<'a>) -> Self {
-        Self { hash: external_ids.hash(), external_ids }
+    pub(crate) fn new(ids: &'a ExternalIds, positions: Positions) -> Self {
+        Self { hash: hash(ids, &positions), external_ids: SelectedIds::new(ids.as_slice(), positions) }
     }
 
     /// The hash of the IDs.
@@ -67,86 +52,26 @@ impl<'a> IdGroup<'a> {
     }
 }
 
-impl<'a> SelectedIds<'a> {
-    pub(crate) fn all(ids: &'a ExternalIds) -> Self {
-        Self(Selection::All(ids))
-    }
-
-    pub(crate) fn none() -> Self {
-        Self(Selection::Some(Box::default()))
-    }
-
-    /// `ids` are of different types, in the order of their types.
-    pub(crate) fn one_of_each_type(mut ids: impl Iterator<Item = &'a ExternalId> + Clone) -> Self {
-        let all = ids.clone();
-        match (ids.next(), ids.next()) {
-            (Some(only), None) => Self(Selection::One(only)),
-            _ => Self(Selection::Some(all.collect())),
+fn hash(ids: &ExternalIds, positions: &Positions) -> IdGroupHash {
+    match positions {
+        Positions::All => hash_of(ids.by_identity().map(ExternalId::key)),
+        Positions::Some(positions) => {
+            let mut keys: SmallVec<[&ExternalIdKey; 8]> = positions
+                .iter()
+                .filter_map(|&position| ids.as_slice().get(position))
+                .map(ExternalId::key)
+                .collect();
+            keys.sort_unstable();
+            hash_of(keys.into_iter())
         }
     }
+}
 
-    /// How many IDs there are.
-    pub fn len(&self) -> usize {
-        match &self.0 {
-            Selection::All(ids) => ids.as_slice().len(),
-            Selection::One(_) => 1,
-            Selection::Some(ids) => ids.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The ID at `position`.
-    pub fn get(&self, position: usize) -> Option<&'a ExternalId> {
-        match &self.0 {
-            Selection::All(ids) => ids.as_slice().get(position),
-            Selection::One(only) => (position == 0).then_some(only),
-            Selection::Some(ids) => ids.get(position).copied(),
-        }
-    }
-
-    /// The IDs, by type and, within a type, from latest to earliest.
-    pub fn iter(&self) -> impl Iterator<Item = &'a ExternalId> + Clone + '_ {
-        (0..self.len()).filter_map(|position| self.get(position))
-    }
-
-    /// How many ways there are to take one ID of each type: 0 without IDs; [`u64::MAX`] if there are
-    /// that many or more.
-    pub fn combinations(&self) -> u64 {
-        if self.is_empty() {
-            return 0;
-        }
-        self.lengths_by_type().fold(1, |count: u64, length| count.saturating_mul(length as u64))
-    }
-
-    /// How many IDs there are of each type, by type.
-    pub(crate) fn lengths_by_type(&self) -> impl Iterator<Item = usize> + '_ {
-        let mut ids = self.iter().peekable();
-        iter::from_fn(move || {
-            let id_type = ids.next()?.id_type();
-            let others = iter::from_fn(|| ids.next_if(|id| id.id_type() == id_type)).count();
-            Some(others.saturating_add(1))
-        })
-    }
-
-    fn hash(&self) -> IdGroupHash {
-        match &self.0 {
-            Selection::All(ids) => hash_of(ids.by_identity().map(ExternalId::key)),
-            Selection::One(only) => hash_of([only.key()].into_iter()),
-            // By type is by identity already, unless the collections differ.
-            Selection::Some(ids) if ids.is_sorted_by_key(|id| id.key()) => {
-                hash_of(ids.iter().map(|id| id.key()))
-            }
-            Selection::Some(ids) => {
-                let mut keys: Vec<&ExternalIdKey> = ids.iter().map(|id| id.key()).collect();
-                keys.sort_unstable();
-                hash_of(keys.into_iter())
-            }
-        }
-    }
+/// The hash of these IDs, in whatever order they are listed.
+pub(crate) fn hash_of_ids(ids: &[ExternalId]) -> IdGroupHash {
+    let mut keys: SmallVec<[&ExternalIdKey; 8]> = ids.iter().map(ExternalId::key).collect();
+    keys.sort_unstable();
+    hash_of(keys.into_iter())
 }
 
 fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupHash {
@@ -165,10 +90,15 @@ pub(crate) struct MessageIds(Digest);
 
 impl MessageIds {
     pub(crate) fn of(update: &ProfileUpdate) -> Self {
+        Self::new([update.space_id(), update.computation().id(), update.profile_id(), update.id()])
+    }
+
+    /// Of a space, a computation, a profile and an update, by their ids.
+    pub(crate) fn new(ids: [&str; 4]) -> Self {
         let mut digest = Digest::with_prefix("idgroup/message/1");
-        let of_profile =
-            digest.text(update.space_id()).text(update.computation().id()).text(update.profile_id());
-        of_profile.text(update.id());
+        for id in ids {
+            digest.text(id);
+        }
         Self(digest)
     }
 
@@ -182,29 +112,10 @@ impl MessageIds {
 hex_id!(IdGroupHash, "");
 hex_id!(MessageId, "idg_");
 
-impl PartialEq for SelectedIds<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for SelectedIds<'_> {}
-
-impl fmt::Debug for SelectedIds<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-impl Serialize for SelectedIds<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Outbound))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
 
     use super::*;
     use crate::input::external_id::Collection;
@@ -221,7 +132,7 @@ mod tests {
 
     fn hash(keys: &[ExternalIdKey]) -> String {
         let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
-        IdGroup::new(SelectedIds::all(&ids)).hash().to_string()
+        IdGroup::new(&ids, Positions::All).hash().to_string()
     }
 
     // The vectors come from `printf '<bytes>' | sha256sum | cut -c1-32`; the bytes are above each.
@@ -250,7 +161,7 @@ mod tests {
             .trigger(Trigger::ValueChanged)
             .build()
             .unwrap();
-        let message_id = MessageIds::of(&update).for_group(SelectedIds::all(&ids).hash());
+        let message_id = MessageIds::of(&update).for_group(IdGroup::new(&ids, Positions::All).hash());
         // idgroup/message/1\0\0\0\5spa_1\0\0\0\5aud_1\0\0\0\5use_1\0\0\0\5upd_1
         //                  \x5b\xe2\x5c\x1a\x6b\x84\xa5\x51\x79\x60\xb3\xdc\xcb\x16\x4a\x07
         assert_eq!(message_id.to_string(), "idg_3771694d8d6c85a11889865dff2819b1");
@@ -262,16 +173,12 @@ mod tests {
         // By type, `accounts` comes after `users` here; by identity it comes first.
         let keys = [users("email", "a"), accounts("phone", "1")];
         let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
-        let selected = SelectedIds::one_of_each_type(ids.as_slice().iter());
-        assert_eq!(selected, SelectedIds::all(&ids));
-        assert_eq!(selected.hash(), SelectedIds::all(&ids).hash());
+        let (selected, all) = (IdGroup::new(&ids, Positions::of(0..2)), IdGroup::new(&ids, Positions::All));
+        assert_eq!(selected, all);
 
         let one = ExternalIds::new(Vec::from([users("email", "a").into()]));
-        let selected = SelectedIds::one_of_each_type(one.as_slice().iter());
-        assert_eq!(selected.hash(), SelectedIds::all(&one).hash());
-        assert_eq!((selected.len(), selected.get(1), selected.is_empty()), (1, None, false));
-        assert!(SelectedIds::none().is_empty());
-        assert_ne!(selected, SelectedIds::none());
+        assert_eq!(IdGroup::new(&one, Positions::of(0..1)), IdGroup::new(&one, Positions::All));
+        assert_ne!(IdGroup::new(&ids, Positions::of(0..1)), all);
     }
 
     #[test]

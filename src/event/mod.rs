@@ -1,59 +1,49 @@
 //! Events: what is sent, one for each distinct set of external IDs.
 
 pub(crate) mod amplification;
+pub(crate) mod delivery_key;
 pub(crate) mod id_group;
 pub(crate) mod outbound;
+pub(crate) mod owned;
+pub(crate) mod selected_ids;
+pub(crate) mod sent_to;
+mod wire;
 
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::event::id_group::MessageIds;
-use crate::event::id_group::{IdGroup, IdGroupHash, MessageId, SelectedIds};
-use crate::input::destination::Destination;
-use crate::input::destinations::Destinations;
-use crate::input::external_id::ExternalId;
-use crate::input::external_id::serialize_outbound;
-use crate::input::update::ProfileUpdate;
+use crate::event::id_group::{IdGroup, MessageId, MessageIds};
+use crate::event::selected_ids::Positions;
+use crate::event::sent_to::SentTo;
+use crate::event::wire::EventFields;
+use crate::input::timestamp::Timestamp;
+use crate::input::trigger::TriggerReason;
+use crate::input::update::{Computation, Membership, ProfileUpdate};
 
-/// External IDs, and the destinations that an update is sent to with just these IDs.
+/// External IDs, the destinations that an update is sent to with just these IDs, and what happened.
 ///
-/// Borrows from the update and the destinations that were decided about, and copies neither;
-/// [`into_owned`](Self::into_owned) makes it independent of them. Serialises to the JSON that goes
-/// out, in which destinations are their ids.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Enough for who receives it: it says who, what and why. Borrows from the update and the destinations
+/// that were decided about, and copies neither; [`into_owned`](Self::into_owned) makes it independent
+/// of them. Serialises to the JSON that goes out, in which destinations are their ids.
+#[derive(Clone, PartialEq, Eq)]
 pub struct IdGroupEvent<'a> {
+    update: &'a ProfileUpdate,
     message_id: MessageId,
-    update_id: &'a str,
     id_group: IdGroup<'a>,
     destinations: SentTo<'a>,
-}
-
-/// The destinations of an event, by id.
-#[derive(Clone)]
-pub struct SentTo<'a> {
-    all: &'a [Destination],
-    /// Borrowed where all destinations have one setting: nothing to copy. `None` for every destination.
-    positions: Option<Cow<'a, [usize]>>,
 }
 
 impl<'a> IdGroupEvent<'a> {
     pub(crate) fn new(
         update: &'a ProfileUpdate,
         message_ids: &MessageIds,
-        external_ids: SelectedIds<'a>,
+        external_ids: Positions,
         destinations: SentTo<'a>,
     ) -> Self {
-        let id_group = IdGroup::new(external_ids);
-        Self {
-            message_id: message_ids.for_group(id_group.hash()),
-            update_id: update.id(),
-            id_group,
-            destinations,
-        }
+        let id_group = IdGroup::new(update.id_set(), external_ids);
+        debug_assert!(!id_group.external_ids().is_empty(), "an event has external IDs");
+        Self { update, message_id: message_ids.for_group(id_group.hash()), id_group, destinations }
     }
 
     /// The idempotency key, by which whatever receives the event can drop repeats.
@@ -61,9 +51,45 @@ impl<'a> IdGroupEvent<'a> {
         self.message_id
     }
 
+    /// The update that the event is of.
+    pub fn update(&self) -> &'a ProfileUpdate {
+        self.update
+    }
+
     /// The id of the update.
     pub fn update_id(&self) -> &'a str {
-        self.update_id
+        self.update.id()
+    }
+
+    /// The tenant.
+    pub fn space_id(&self) -> &'a str {
+        self.update.space_id()
+    }
+
+    /// The canonical profile.
+    pub fn profile_id(&self) -> &'a str {
+        self.update.profile_id()
+    }
+
+    /// The computation.
+    pub fn computation(&self) -> &'a Computation {
+        self.update.computation()
+    }
+
+    /// The profile's standing after the change: by this, a plain destination learns of an exit.
+    pub fn membership(&self) -> Membership {
+        self.update.membership()
+    }
+
+    /// Why the update was emitted.
+    pub fn reason(&self) -> TriggerReason {
+        self.update.trigger().reason()
+    }
+
+    /// When the update was computed, if that is known. Of two events of a profile in a computation the
+    /// one that was computed later says how it stands.
+    pub fn computed_at(&self) -> Option<Timestamp> {
+        self.update.computed_at()
     }
 
     /// The external IDs and their hash.
@@ -76,135 +102,30 @@ impl<'a> IdGroupEvent<'a> {
         &self.destinations
     }
 
-    /// The same event with its own copy of all data: costs an allocation for each string.
-    pub fn into_owned(self) -> OwnedIdGroupEvent {
-        OwnedIdGroupEvent {
+    fn fields(&self) -> EventFields<'_, IdGroup<'a>, SentTo<'a>> {
+        EventFields {
             message_id: self.message_id,
-            update_id: self.update_id.into(),
-            id_group: OwnedIdGroup {
-                hash: self.id_group.hash(),
-                external_ids: self.id_group.external_ids().iter().cloned().collect(),
-            },
-            destinations: self.destinations.iter().cloned().collect(),
+            update_id: self.update_id(),
+            space_id: self.space_id(),
+            profile_id: self.profile_id(),
+            computation: self.computation(),
+            membership: self.membership(),
+            reason: self.reason(),
+            computed_at: self.computed_at(),
+            id_group: &self.id_group,
+            destinations: &self.destinations,
         }
     }
 }
 
-impl<'a> SentTo<'a> {
-    pub(crate) fn all(destinations: &'a Destinations) -> Self {
-        Self { all: destinations.as_slice(), positions: None }
-    }
-
-    pub(crate) fn one_setting(destinations: &'a Destinations, members: &'a [usize]) -> Self {
-        Self { all: destinations.as_slice(), positions: Some(Cow::Borrowed(members)) }
-    }
-
-    /// Costs a merge of the ascending runs in `members`.
-    #[allow(clippy::stable_sort_primitive, reason = "the stable sort finds the runs and merges them")]
-    pub(crate) fn merged(destinations: &'a Destinations, members: impl Iterator<Item = &'a [usize]>) -> Self {
-        let mut positions = Vec::new();
-        members.for_each(|run| positions.extend_from_slice(run));
-        positions.sort();
-        Self { all: destinations.as_slice(), positions: Some(Cow::Owned(positions)) }
-    }
-
-    /// How many destinations there are: at least one.
-    #[allow(clippy::len_without_is_empty, reason = "an event without destinations is not made")]
-    pub fn len(&self) -> usize {
-        self.positions.as_ref().map_or(self.all.len(), |positions| positions.len())
-    }
-
-    /// The destination at `position`.
-    pub fn get(&self, position: usize) -> Option<&'a Destination> {
-        match &self.positions {
-            Some(positions) => self.all.get(*positions.get(position)?),
-            None => self.all.get(position),
-        }
-    }
-
-    /// The destinations, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &'a Destination> + Clone + '_ {
-        (0..self.len()).filter_map(|position| self.get(position))
-    }
-
-    /// Where the first destination stands among all, by id.
-    pub(crate) fn first_position(&self) -> Option<usize> {
-        self.positions.as_ref().map_or(Some(0), |positions| positions.first().copied())
-    }
-}
-
-/// An [`IdGroupEvent`] that owns its data and can be sent to another thread, or kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OwnedIdGroupEvent {
-    message_id: MessageId,
-    update_id: Box<str>,
-    id_group: OwnedIdGroup,
-    #[serde(serialize_with = "serialize_ids")]
-    destinations: Box<[Destination]>,
-}
-
-/// An [`IdGroup`] that owns its data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OwnedIdGroup {
-    hash: IdGroupHash,
-    #[serde(serialize_with = "serialize_outbound")]
-    external_ids: Box<[ExternalId]>,
-}
-
-impl OwnedIdGroupEvent {
-    /// The idempotency key, by which whatever receives the event can drop repeats.
-    pub fn message_id(&self) -> MessageId {
-        self.message_id
-    }
-
-    /// The id of the update.
-    pub fn update_id(&self) -> &str {
-        &self.update_id
-    }
-
-    /// The external IDs and their hash.
-    pub fn id_group(&self) -> &OwnedIdGroup {
-        &self.id_group
-    }
-
-    /// The destinations, by id.
-    pub fn destinations(&self) -> &[Destination] {
-        &self.destinations
-    }
-}
-
-impl OwnedIdGroup {
-    /// The hash of the IDs.
-    pub fn hash(&self) -> IdGroupHash {
-        self.hash
-    }
-
-    /// The IDs, by type and, within a type, from latest to earliest.
-    pub fn external_ids(&self) -> &[ExternalId] {
-        &self.external_ids
-    }
-}
-
-impl PartialEq for SentTo<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for SentTo<'_> {}
-
-impl fmt::Debug for SentTo<'_> {
+impl fmt::Debug for IdGroupEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        self.fields().debug("IdGroupEvent", f)
     }
 }
 
-impl Serialize for SentTo<'_> {
+impl Serialize for IdGroupEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Destination::id))
+        self.fields().serialize(serializer)
     }
-}
-
-fn serialize_ids<S: Serializer>(destinations: &[Destination], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(destinations.iter().map(Destination::id))
 }

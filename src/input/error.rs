@@ -58,6 +58,13 @@ pub enum Problem {
         /// What stands before the digits.
         prefix: &'static str,
     },
+    /// A hash or a message id that is not that of what it stands beside.
+    Inconsistent {
+        /// What was given.
+        value: Box<str>,
+        /// What it has to be.
+        expected: Box<str>,
+    },
     /// A value that is none of those the field can have.
     Unknown {
         /// The text, cut after 64 characters.
@@ -200,6 +207,9 @@ impl fmt::Display for Problem {
                     write!(f, "`{prefix}` and ")?;
                 }
                 f.write_str("32 lower-case hexadecimal digits")
+            }
+            Self::Inconsistent { value, expected } => {
+                write!(f, "is `{value}`, but what it stands beside makes `{expected}`")
             }
             Self::Unknown { value, expected } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;

@@ -182,6 +182,11 @@ impl ExternalId {
         self.attached_at.or(self.created_at)
     }
 
+    /// The same ID as events carry it.
+    pub(crate) fn without_times(&self) -> Self {
+        Self { key: self.key.clone(), encoding: self.encoding.clone(), created_at: None, attached_at: None }
+    }
+
     /// Takes over what a repeat of this ID knows better: the earlier of two known times, and an
     /// encoding rather than none, of two encodings the smaller. It makes no difference which of the two
     /// comes first, so that the order of a list never does.

@@ -7,9 +7,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::event::IdGroupEvent;
-use crate::event::SentTo;
 use crate::event::id_group::MessageIds;
-use crate::event::id_group::SelectedIds;
+use crate::event::selected_ids::Positions;
+use crate::event::sent_to::SentTo;
 use crate::input::destinations::Destinations;
 use crate::input::update::ProfileUpdate;
 use crate::observe::{Observer, Step};
@@ -31,8 +31,7 @@ pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
     let events = if update.external_ids().is_empty() || destinations.is_empty() {
         Vec::new()
     } else {
-        let all_ids = SelectedIds::all(update.id_set());
-        vec![IdGroupEvent::new(update, &MessageIds::of(update), all_ids, SentTo::all(destinations))]
+        vec![IdGroupEvent::new(update, &MessageIds::of(update), Positions::All, SentTo::all(destinations))]
     };
     observer.step_ended(Step::Legacy);
     events

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::str::FromStr;
 
 use crate::input::error::{InputError, Problem};
 use crate::input::read::Read;
@@ -68,6 +69,11 @@ impl Field<Text<'_>> {
     /// A string that must not be empty.
     pub(crate) fn name(self, name: &str) -> Result<Box<str>, InputError> {
         non_empty(name, self.required(name)?.0)
+    }
+
+    /// A string that is a `T`.
+    pub(crate) fn parsed<T: FromStr<Err = InputError>>(self, name: &str) -> Result<T, InputError> {
+        self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
     }
 
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
