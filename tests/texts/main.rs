@@ -1,3 +1,5 @@
-//! The texts that people and other programs read, pinned as snapshots.
+//! The texts that people and other programs read, pinned as snapshots, and the formats
+//! that they pass through.
 
+mod formats;
 mod snapshots;

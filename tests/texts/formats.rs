@@ -1,5 +1,4 @@
 //! Formats other than JSON: those that describe themselves are read, and the others refused.
-#![allow(missing_docs, reason = "a test")]
 
 use std::fmt::Debug;
 
