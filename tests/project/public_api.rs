@@ -96,7 +96,7 @@ const _: () = {
             let _: fn($type) -> &'static str = <$type>::as_str;
         )*};
     }
-    labels!(Collection, DropReason, Flow, Lane, Membership, RouteReason, Step, TriggerReason);
+    labels!(Collection, DropReason, Flow, Gap, Lane, Membership, RouteReason, Step, TriggerReason);
 
     macro_rules! hex_ids {
         ($($type:ty),*) => {$(

@@ -2,4 +2,5 @@
 //! that they pass through.
 
 mod formats;
+mod gaps;
 mod snapshots;
