@@ -135,6 +135,7 @@ pub use input::destinations::Destinations;
 pub use input::error::{InputError, Problem};
 pub use input::external_id::{Collection, ExternalId, ExternalIdKey};
 pub use input::gaps::{Gap, Gaps, GapsIter, GapsOf};
+pub use input::id_choice::{Consent, IdStrategy};
 pub use input::timestamp::{MalformedTimestamp, Timestamp};
 pub use input::trigger::{AddedIds, MergedProfile, MergedProfiles, RemovedIds, Trigger, TriggerReason};
 pub use input::update::{Computation, Membership, ProfileUpdate};
