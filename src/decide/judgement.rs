@@ -7,6 +7,7 @@ use crate::decide::trigger_filter::{TriggerFilter, depends_on_ids};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::destinations::{Destinations, Setting};
+use crate::input::gaps::GapsOf;
 use crate::input::update::ProfileUpdate;
 use crate::invariant;
 use crate::observe::{Observer, Step};
@@ -29,6 +30,7 @@ impl<'a> Judgement<'a> {
         observer: &mut O,
     ) -> Self {
         observer.update_arrived(update.trigger().reason(), update.membership());
+        observer.gaps_left(GapsOf::update(update));
 
         observer.step_began(Step::SelectLatest);
         let latest = match depends_on_ids(update) {

@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::event::IdGroupEvent;
 use crate::event::id_group::{IdGroupHash, MessageId, MessageIds, hash_of_ids};
@@ -15,11 +15,12 @@ use crate::event::wire::EventFields;
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::{ExternalId, serialize_outbound};
 use crate::input::read::field::Field;
-use crate::input::read::shape::{List, NonEmptyText, Object, Text};
+use crate::input::read::object::{IgnoringUnknown, object};
+use crate::input::read::shape::{List, NonEmptyText, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::{Computation, Membership};
+use crate::input::update::{Computation, Membership, RawComputation};
 
 /// An [`IdGroupEvent`] that owns its data and can be sent to another thread, kept, or read back from
 /// what was written.
@@ -187,43 +188,33 @@ impl<'g> IntoIterator for &'g OwnedIdGroup {
     }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawEvent<'a> {
-    #[serde(default, borrow)]
-    message_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    update_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    space_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    profile_id: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    computation: <Computation as Read<'a>>::Raw,
-    #[serde(default, borrow)]
-    membership: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    reason: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    computed_at: Field<Text<'a>>,
-    #[serde(default, borrow)]
-    id_group: <OwnedIdGroup as Read<'a>>::Raw,
-    #[serde(default)]
-    destinations: Field<List<NonEmptyText>>,
+object! {
+    RawEvent<'de>: IgnoringUnknown {
+        "message_id" => message_id: Text<'de>,
+        "update_id" => update_id: Text<'de>,
+        "space_id" => space_id: Text<'de>,
+        "profile_id" => profile_id: Text<'de>,
+        "computation" => computation: RawComputation<'de>,
+        "membership" => membership: Text<'de>,
+        "reason" => reason: Text<'de>,
+        "computed_at" => computed_at: Text<'de>,
+        "id_group" => id_group: RawIdGroup<'de>,
+        "destinations" => destinations: List<NonEmptyText>,
+    }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct RawIdGroup<'a> {
-    #[serde(default, borrow)]
-    hash: Field<Text<'a>>,
-    #[serde(default)]
-    external_ids: Field<List<ExternalId>>,
+object! {
+    RawIdGroup<'de>: IgnoringUnknown {
+        "hash" => hash: Text<'de>,
+        "external_ids" => external_ids: List<ExternalId>,
+    }
 }
 
 impl<'de> Read<'de> for OwnedIdGroupEvent {
-    type Raw = Field<Object<RawEvent<'de>>>;
+    type Raw = Field<RawEvent<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         let event = Self {
             message_id: raw.message_id.parsed("message_id")?,
             update_id: raw.update_id.name("update_id")?,
@@ -246,10 +237,10 @@ impl<'de> Read<'de> for OwnedIdGroupEvent {
 }
 
 impl<'de> Read<'de> for OwnedIdGroup {
-    type Raw = Field<Object<RawIdGroup<'de>>>;
+    type Raw = Field<RawIdGroup<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let Object(raw) = raw.value()?;
+        let raw = raw.value()?;
         let hash = raw.hash.parsed("hash")?;
         let mut external_ids = not_empty("external_ids", raw.external_ids.required_list("external_ids")?)?;
         // Keeps the order from latest to earliest within a type.

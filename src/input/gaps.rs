@@ -1,5 +1,6 @@
 //! What an update leaves out of what the promise of one message needs.
 
+use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::input::external_id::ExternalId;
@@ -164,6 +165,28 @@ impl IntoIterator for &Gaps {
 
     fn into_iter(self) -> GapsIter {
         (*self).into_iter()
+    }
+}
+
+/// An update whose [`Gaps`] can be looked up: by who watches, and at nobody else's cost.
+#[derive(Clone, Copy)]
+pub struct GapsOf<'a>(&'a ProfileUpdate);
+
+impl<'a> GapsOf<'a> {
+    pub(crate) fn update(update: &'a ProfileUpdate) -> Self {
+        Self(update)
+    }
+
+    /// The gaps. Costs a look at each ID and at each merged profile.
+    pub fn find(self) -> Gaps {
+        self.0.gaps()
+    }
+}
+
+/// What is missing, and nothing of the update.
+impl fmt::Debug for GapsOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.find().fmt(f)
     }
 }
 

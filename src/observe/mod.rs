@@ -1,42 +1,83 @@
 //! Watching decisions: what happened on every path, for metrics and traces.
+//!
+//! One convention everywhere: what can be watched has a twin whose name ends in `_with` and whose last
+//! argument is the observer.
 
 pub(crate) mod counts;
 
 use crate::decide::verdict::Verdict;
+use crate::input::gaps::GapsOf;
 use crate::input::trigger::TriggerReason;
 use crate::input::update::Membership;
 use crate::label::labels;
-use crate::release::rollout::Route;
+use crate::release::route::Route;
 
-/// Hears what a decision does, while it does it.
-///
-/// Every method does nothing unless it is implemented, `()` is the observer that hears nothing and
-/// costs nothing, and no observer can change a result. None is told an ID's value. This library reads no
-/// clock: to time a step, read yours in [`step_began`](Self::step_began) and
-/// [`step_ended`](Self::step_ended).
-pub trait Observer {
-    /// An update was routed, before anything is run for it.
-    fn update_routed(&mut self, _route: Route) {}
+/// The trait, and what hands every call on: so that no method can be forgotten in one of them.
+macro_rules! observer {
+    (
+        $(#[$trait_docs:meta])*
+        pub trait Observer {
+            $($(#[$docs:meta])* fn $method:ident(&mut self $(, $argument:ident: $type:ty)*);)*
+        }
+    ) => {
+        $(#[$trait_docs])*
+        pub trait Observer {
+            $($(#[$docs])* #[allow(unused_variables, reason = "an observer hears what it wants to")]
+            fn $method(&mut self $(, $argument: $type)*) {})*
+        }
 
-    /// A decision about an update with this trigger begins.
-    fn update_arrived(&mut self, _reason: TriggerReason, _membership: Membership) {}
+        /// Two observers that hear the same.
+        impl<A: Observer, B: Observer> Observer for (A, B) {
+            $(fn $method(&mut self $(, $argument: $type)*) {
+                self.0.$method($($argument),*);
+                self.1.$method($($argument),*);
+            })*
+        }
 
-    /// A step begins. Steps do not nest.
-    fn step_began(&mut self, _step: Step) {}
-
-    /// The step that began last ends.
-    fn step_ended(&mut self, _step: Step) {}
-
-    /// This many destinations, all with the same setting, get this verdict.
-    fn verdict_reached(&mut self, _verdict: Verdict, _destinations: usize) {}
-
-    /// A group of this many external IDs goes to this many destinations.
-    fn group_formed(&mut self, _external_ids: usize, _destinations: usize) {}
-
-    /// A comparison ended with this outcome, by its label:
-    /// [`Comparison::as_str`](crate::compare::Comparison::as_str).
-    fn comparison_made(&mut self, _outcome: &'static str) {}
+        impl<O: Observer + ?Sized> Observer for &mut O {
+            $(fn $method(&mut self $(, $argument: $type)*) {
+                (**self).$method($($argument),*);
+            })*
+        }
+    };
 }
+
+observer! {
+    /// Hears what a decision does, while it does it.
+    ///
+    /// Every method does nothing unless it is implemented, `()` is the observer that hears nothing and
+    /// costs nothing, and no observer can change a result. None is told an ID's value. This library
+    /// reads no clock: to time a step, read yours in [`step_began`](Self::step_began) and
+    /// [`step_ended`](Self::step_ended).
+    pub trait Observer {
+        /// An update was routed, before anything is run for it.
+        fn update_routed(&mut self, route: Route);
+
+        /// A decision about an update with this trigger begins.
+        fn update_arrived(&mut self, reason: TriggerReason, membership: Membership);
+
+        /// What the update leaves out of what *once and only once* needs can be looked up now, which
+        /// costs only who does so.
+        fn gaps_left(&mut self, gaps: GapsOf<'_>);
+
+        /// A step begins. Steps do not nest.
+        fn step_began(&mut self, step: Step);
+
+        /// The step that began last ends.
+        fn step_ended(&mut self, step: Step);
+
+        /// This many destinations, all with the same setting, get this verdict.
+        fn verdict_reached(&mut self, verdict: Verdict, destinations: usize);
+
+        /// A group of this many external IDs goes to this many destinations.
+        fn group_formed(&mut self, external_ids: usize, destinations: usize);
+
+        /// A comparison ended with this outcome.
+        fn comparison_made(&mut self, outcome: &'static str);
+    }
+}
+
+impl Observer for () {}
 
 /// A part of the work that can be timed on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,73 +102,3 @@ labels!(Step {
     Legacy => "legacy",
     Compare => "compare",
 });
-
-impl Observer for () {}
-
-/// Two observers that hear the same.
-impl<A: Observer, B: Observer> Observer for (A, B) {
-    fn update_routed(&mut self, route: Route) {
-        self.0.update_routed(route);
-        self.1.update_routed(route);
-    }
-
-    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
-        self.0.update_arrived(reason, membership);
-        self.1.update_arrived(reason, membership);
-    }
-
-    fn step_began(&mut self, step: Step) {
-        self.0.step_began(step);
-        self.1.step_began(step);
-    }
-
-    fn step_ended(&mut self, step: Step) {
-        self.0.step_ended(step);
-        self.1.step_ended(step);
-    }
-
-    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
-        self.0.verdict_reached(verdict, destinations);
-        self.1.verdict_reached(verdict, destinations);
-    }
-
-    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
-        self.0.group_formed(external_ids, destinations);
-        self.1.group_formed(external_ids, destinations);
-    }
-
-    fn comparison_made(&mut self, outcome: &'static str) {
-        self.0.comparison_made(outcome);
-        self.1.comparison_made(outcome);
-    }
-}
-
-impl<O: Observer + ?Sized> Observer for &mut O {
-    fn update_routed(&mut self, route: Route) {
-        (**self).update_routed(route);
-    }
-
-    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
-        (**self).update_arrived(reason, membership);
-    }
-
-    fn step_began(&mut self, step: Step) {
-        (**self).step_began(step);
-    }
-
-    fn step_ended(&mut self, step: Step) {
-        (**self).step_ended(step);
-    }
-
-    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
-        (**self).verdict_reached(verdict, destinations);
-    }
-
-    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
-        (**self).group_formed(external_ids, destinations);
-    }
-
-    fn comparison_made(&mut self, outcome: &'static str) {
-        (**self).comparison_made(outcome);
-    }
-}

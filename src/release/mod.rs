@@ -3,6 +3,7 @@
 pub(crate) mod flow;
 pub(crate) mod legacy;
 pub(crate) mod rollout;
+pub(crate) mod route;
 
 use alloc::vec::Vec;
 
@@ -14,7 +15,8 @@ use crate::input::update::ProfileUpdate;
 use crate::observe::Observer;
 use crate::release::flow::Flow;
 use crate::release::legacy::decide_legacy_with;
-use crate::release::rollout::{Rollout, Route};
+use crate::release::rollout::Rollout;
+use crate::release::route::Route;
 
 /// A rollout, with all that it takes to act on it.
 ///
@@ -26,15 +28,12 @@ use crate::release::rollout::{Rollout, Route};
 /// #     .external_id(ExternalId::new("email", "a@example.com")?).build()?;
 /// # let destinations = Destinations::new([Destination::new("dst_1")?])?;
 /// # let sixteen_random_bytes = [7; 16];
-/// use idgroup::compare::{ComparisonBudget, ComparisonKey};
-/// use idgroup::{Comparing, Flag, Flow, Release, Rollout};
+/// use idgroup::compare::ComparisonKey;
+/// use idgroup::{Comparing, Flag, Flow, Release, Rollout, Share};
 ///
-/// let release = Release {
-///     rollout: Rollout::new(Flag::new("dedupe", 10_000)?).comparing(Comparing::On),
-///     key: ComparisonKey::new(sixteen_random_bytes),
-///     budget: ComparisonBudget::default(),
-/// };
-/// let routed = release.decide(&update, None, &destinations, &mut ());
+/// let rollout = Rollout::new(Flag::new("dedupe", Share::ALL)?).with_comparing(Comparing::On);
+/// let release = Release::new(rollout, ComparisonKey::new(sixteen_random_bytes));
+/// let routed = release.decide(&update, None, &destinations);
 /// assert_eq!(routed.route.sends(), Flow::Legacy, "the gate is closed");
 /// assert_eq!(routed.events.len(), 1);
 /// assert!(routed.comparison.unwrap().is_identical());
@@ -43,17 +42,15 @@ use crate::release::rollout::{Rollout, Route};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Release {
-    /// Who gets what.
-    pub rollout: Rollout,
-    /// The secret key of comparisons.
-    pub key: ComparisonKey,
-    /// What a comparison may cost.
-    pub budget: ComparisonBudget,
+    rollout: Rollout,
+    key: ComparisonKey,
+    budget: ComparisonBudget,
 }
 
 /// What came of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
+#[must_use = "what was decided is to be sent"]
+#[non_exhaustive]
 pub struct Routed<'a> {
     /// What was run and compared, whose events these are, and why.
     pub route: Route,
@@ -64,9 +61,39 @@ pub struct Routed<'a> {
 }
 
 impl Release {
+    /// A release with the default budget for comparisons, made with this secret key.
+    pub fn new(rollout: Rollout, key: ComparisonKey) -> Self {
+        Self { rollout, key, budget: ComparisonBudget::default() }
+    }
+
+    /// The same release with another budget.
+    pub fn with_budget(self, budget: ComparisonBudget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Who gets what.
+    pub fn rollout(&self) -> &Rollout {
+        &self.rollout
+    }
+
+    /// What a comparison may cost.
+    pub fn budget(&self) -> &ComparisonBudget {
+        &self.budget
+    }
+
     /// Routes the update of a customer in this tier, if in any; runs what is to be run; compares if
     /// that is asked for; and hands back the events to send, with the comparison's outcome.
-    pub fn decide<'a, O: Observer + ?Sized>(
+    pub fn decide<'a>(
+        &self,
+        update: &'a ProfileUpdate,
+        tier: Option<&str>,
+        destinations: &'a Destinations,
+    ) -> Routed<'a> {
+        self.decide_with(update, tier, destinations, &mut ())
+    }
+
+    /// The same as [`decide`](Self::decide), watched.
+    pub fn decide_with<'a, O: Observer + ?Sized>(
         &self,
         update: &'a ProfileUpdate,
         tier: Option<&str>,

@@ -11,8 +11,7 @@ use crate::input::read::object::{RefusingUnknown, object};
 use crate::input::read::shape::{List, NonEmptyText, Number, Switch, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::ProfileUpdate;
-use crate::label::labels;
-use crate::release::flow::Flow;
+use crate::release::route::{Route, RouteReason};
 use serde::{Serialize, Serializer};
 
 /// How far the dedupe flow has been rolled out.
@@ -31,13 +30,13 @@ use serde::{Serialize, Serializer};
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use idgroup::{Comparing, Flag, Flow, Gate, Rollout};
+/// use idgroup::{Comparing, Flag, Flow, Gate, Rollout, Share};
 ///
-/// let from_code = Rollout::new(Flag::new("dedupe", 2_500)?)
-///     .gate(Gate::closed().opened_for_tier("beta")?.blocked_for_space("spa_bank")?)
-///     .comparing(Comparing::On);
+/// let from_code = Rollout::new(Flag::new("dedupe", Share::from_basis_points(2_500)?)?)
+///     .with_gate(Gate::closed().opened_for_tier("beta")?.blocked_for_space("spa_bank")?)
+///     .with_comparing(Comparing::On);
 /// let from_json: Rollout = serde_json::from_str(
-///     r#"{"flag":{"name":"dedupe","share":2500},
+///     r#"{"flag":{"name":"dedupe","share_basis_points":2500},
 ///         "gate":{"tiers":["beta"],"blocked_spaces":["spa_bank"]},
 ///         "compare":true}"#,
 /// )?;
@@ -60,8 +59,13 @@ pub struct Rollout {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Flag {
     name: Box<str>,
-    share: u16,
+    #[serde(rename = "share_basis_points")]
+    share: Share,
 }
+
+/// A part of all spaces, in basis points: hundredths of a percent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Share(u16);
 
 /// The customers whose events may come from the dedupe flow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -82,32 +86,6 @@ pub enum Comparing {
     Off,
 }
 
-/// What to run for a space, what to compare, what to send, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Route {
-    reason: RouteReason,
-    comparing: Comparing,
-}
-
-/// Why a space is routed as it is: a label for metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum RouteReason {
-    /// The flag does not admit the space.
-    NotAdmitted,
-    /// The space is admitted, and blocked from sending.
-    SpaceBlocked,
-    /// The space is admitted, and neither it nor its tier may send.
-    GateClosed,
-    /// The space may send from the dedupe flow.
-    SpaceOpen,
-    /// The space's tier may send from the dedupe flow.
-    TierOpen,
-}
-
-/// A share of 1 is this many basis points.
-const WHOLE: u16 = 10_000;
-
 impl Rollout {
     /// A rollout with the gate closed and no comparison.
     pub fn new(flag: Flag) -> Self {
@@ -115,18 +93,28 @@ impl Rollout {
     }
 
     /// The same rollout with this gate.
-    pub fn gate(self, gate: Gate) -> Self {
+    pub fn with_gate(self, gate: Gate) -> Self {
         Self { gate, ..self }
     }
 
     /// The same rollout with the comparison on or off.
-    pub fn comparing(self, comparing: Comparing) -> Self {
+    pub fn with_comparing(self, comparing: Comparing) -> Self {
         Self { comparing, ..self }
     }
 
     /// The flag.
     pub fn flag(&self) -> &Flag {
         &self.flag
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Whether both flows are compared, where both could run.
+    pub fn comparing(&self) -> Comparing {
+        self.comparing
     }
 
     /// What to do for a space whose customer is in this tier, if in any.
@@ -138,7 +126,7 @@ impl Rollout {
             () if tier.is_some_and(|tier| self.gate.tiers.contains(tier)) => RouteReason::TierOpen,
             () => RouteReason::GateClosed,
         };
-        Route { reason, comparing: self.comparing }
+        Route::new(reason, self.comparing)
     }
 
     /// What to do for an update of a customer in this tier, if in any.
@@ -147,26 +135,48 @@ impl Rollout {
     }
 }
 
-impl Flag {
-    /// A flag that admits a share of all spaces, in basis points: 0 for none, which shuts the whole
-    /// dedupe path off, 10,000 for all.
+impl Share {
+    /// Nothing: shuts the whole dedupe path off.
+    pub const NONE: Self = Self(0);
+    /// All spaces.
+    pub const ALL: Self = Self(10_000);
+
+    /// A share of so many basis points, 0 to 10,000.
     ///
     /// # Errors
     ///
-    /// An empty name; a share above 10,000.
-    pub fn new<'a>(name: impl Into<Cow<'a, str>>, share: u16) -> Result<Self, InputError> {
-        Self::checked(name, share.into())
+    /// More than 10,000.
+    pub fn from_basis_points(basis_points: u16) -> Result<Self, InputError> {
+        Self::checked(basis_points.into())
     }
 
-    fn checked<'a>(name: impl Into<Cow<'a, str>>, share: i128) -> Result<Self, InputError> {
-        let name = non_empty("name", name)?;
-        match u16::try_from(share) {
-            Ok(share) if share <= WHOLE => Ok(Self { name, share }),
-            _ => Err(InputError::new(
-                "share",
-                Problem::OutOfRange { value: share, expected: (0, WHOLE.into()) },
-            )),
+    /// The share in basis points, 0 to 10,000.
+    pub fn basis_points(self) -> u16 {
+        self.0
+    }
+
+    fn checked(basis_points: i128) -> Result<Self, InputError> {
+        match u16::try_from(basis_points).map(Self) {
+            Ok(share) if share <= Self::ALL => Ok(share),
+            _ => {
+                let expected = (Self::NONE.0.into(), Self::ALL.0.into());
+                Err(InputError::new(SHARE, Problem::OutOfRange { value: basis_points, expected }))
+            }
         }
+    }
+}
+
+/// The field names the unit, so that nobody has to guess it.
+const SHARE: &str = "share_basis_points";
+
+impl Flag {
+    /// A flag that admits a share of all spaces.
+    ///
+    /// # Errors
+    ///
+    /// An empty name.
+    pub fn new<'a>(name: impl Into<Cow<'a, str>>, share: Share) -> Result<Self, InputError> {
+        Ok(Self { name: non_empty("name", name)?, share })
     }
 
     /// The name, which makes this flag's choice of spaces independent of other flags'.
@@ -174,8 +184,8 @@ impl Flag {
         &self.name
     }
 
-    /// The share in basis points, 0 to 10,000.
-    pub fn share(&self) -> u16 {
+    /// The share of all spaces that it admits.
+    pub fn share(&self) -> Share {
         self.share
     }
 
@@ -186,15 +196,15 @@ impl Flag {
         digest.text(&self.name).text(space_id);
         let place = digest.first_half().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         // The place of the space in 0..10,000, in proportion to its place among all 2^64.
-        let basis_point = u128::from(place).wrapping_mul(WHOLE.into()) >> 64;
-        basis_point < self.share.into()
+        let basis_point = u128::from(place).wrapping_mul(Share::ALL.0.into()) >> 64;
+        basis_point < self.share.0.into()
     }
 }
 
 impl Default for Flag {
     /// Admits no space.
     fn default() -> Self {
-        Self { name: "dedupe".into(), share: 0 }
+        Self { name: "dedupe".into(), share: Share::NONE }
     }
 }
 
@@ -202,6 +212,21 @@ impl Gate {
     /// A gate that is closed for everybody.
     pub fn closed() -> Self {
         Self::default()
+    }
+
+    /// The tiers whose customers the gate is open for, in order.
+    pub fn tiers(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.tiers.iter().map(|tier| &**tier)
+    }
+
+    /// The spaces that the gate is open for, in order.
+    pub fn spaces(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.spaces.iter().map(|space_id| &**space_id)
+    }
+
+    /// The spaces that the gate is closed for whatever else it says, in order.
+    pub fn blocked_spaces(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.blocked_spaces.iter().map(|space_id| &**space_id)
     }
 
     /// The same gate, open for customers in this tier.
@@ -235,48 +260,6 @@ impl Gate {
     }
 }
 
-impl Route {
-    /// Why.
-    pub fn reason(self) -> RouteReason {
-        self.reason
-    }
-
-    /// Whether a flow is to be run.
-    pub fn runs(self, flow: Flow) -> bool {
-        match flow {
-            Flow::Legacy => !self.reason.is_open() || self.comparing == Comparing::On,
-            Flow::Dedupe => self.reason != RouteReason::NotAdmitted,
-        }
-    }
-
-    /// Whether both flows are to be compared.
-    pub fn compares(self) -> bool {
-        self.reason != RouteReason::NotAdmitted && self.comparing == Comparing::On
-    }
-
-    /// The flow whose events are to be sent.
-    pub fn sends(self) -> Flow {
-        match self.reason.is_open() {
-            true => Flow::Dedupe,
-            false => Flow::Legacy,
-        }
-    }
-}
-
-labels!(RouteReason {
-    NotAdmitted => "not_admitted",
-    SpaceBlocked => "space_blocked",
-    GateClosed => "gate_closed",
-    SpaceOpen => "space_open",
-    TierOpen => "tier_open",
-});
-
-impl RouteReason {
-    const fn is_open(self) -> bool {
-        matches!(self, Self::SpaceOpen | Self::TierOpen)
-    }
-}
-
 object! {
     RawRollout<'de>: RefusingUnknown {
         "flag" => flag: RawFlag<'de>,
@@ -288,7 +271,7 @@ object! {
 object! {
     RawFlag<'de>: RefusingUnknown {
         "name" => name: Text<'de>,
-        "share" => share: Number,
+        "share_basis_points" => share: Number,
     }
 }
 
@@ -323,7 +306,8 @@ impl<'de> Read<'de> for Flag {
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
         let raw = raw.value()?;
         raw.unknown_fields.refuse()?;
-        Self::checked(raw.name.required("name")?.0, raw.share.required("share")?.0)
+        let name = non_empty("name", raw.name.required("name")?.0)?;
+        Ok(Self { name, share: Share::checked(raw.share.required(SHARE)?.0)? })
     }
 }
 

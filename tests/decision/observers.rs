@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare, compare_events, compare_with};
 use idgroup::{
-    Comparing, Counts, Destinations, DropReason, Flag, Gate, Membership, Observer, ProfileUpdate, Release,
-    Rollout, RouteReason, Step, TriggerReason, Verdict, decide, decide_legacy, decide_legacy_with,
-    decide_with, explain, explain_with,
+    Comparing, Counts, Destinations, DropReason, Flag, Gap, Gate, Membership, Observer, ProfileUpdate,
+    Release, Rollout, RouteReason, Share, Step, TriggerReason, Verdict, decide, decide_legacy,
+    decide_legacy_with, decide_with, explain, explain_with,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,11 +25,11 @@ fn watch(
     release: &Release,
     observer: &mut dyn Observer,
 ) {
-    decide_with(update, destinations, observer);
+    let _ = decide_with(update, destinations, observer);
     decide_legacy_with(update, destinations, observer);
-    explain_with(update, destinations, observer);
-    let _ = compare_with(update, destinations, &KEY, &release.budget, observer);
-    let _ = release.decide(update, None, destinations, observer);
+    let _ = explain_with(update, destinations, observer);
+    let _ = compare_with(update, destinations, &KEY, release.budget(), observer);
+    let _ = release.decide_with(update, None, destinations, observer);
 }
 
 fn any_release() -> impl Strategy<Value = Release> {
@@ -42,11 +42,9 @@ fn any_release() -> impl Strategy<Value = Release> {
                 false => Gate::closed(),
             };
             let comparing = if compares { Comparing::On } else { Comparing::Off };
-            Release {
-                rollout: Rollout::new(Flag::new("dedupe", share).unwrap()).gate(gate).comparing(comparing),
-                key: KEY,
-                budget: ComparisonBudget::default().messages(messages),
-            }
+            let flag = Flag::new("dedupe", Share::from_basis_points(share).unwrap()).unwrap();
+            let rollout = Rollout::new(flag).with_gate(gate).with_comparing(comparing);
+            Release::new(rollout, KEY).with_budget(ComparisonBudget::default().messages(messages))
         },
     )
 }
@@ -63,8 +61,8 @@ proptest! {
     ) {
         let (decided, explained) = (decide(&update, &destinations), explain(&update, &destinations));
         let legacy = decide_legacy(&update, &destinations);
-        let compared = compare(&update, &destinations, &KEY, &release.budget);
-        let routed = release.decide(&update, None, &destinations, &mut ());
+        let compared = compare(&update, &destinations, &KEY, release.budget());
+        let routed = release.decide(&update, None, &destinations);
         let mut both = (Recorder::default(), Counts::default());
         let observers: [&mut dyn Observer; 4] =
             [&mut (), &mut Recorder::default(), &mut Counts::default(), &mut both];
@@ -72,19 +70,19 @@ proptest! {
             prop_assert_eq!(&decide_with(&update, &destinations, observer), &decided);
             prop_assert_eq!(&decide_legacy_with(&update, &destinations, observer), &legacy);
             prop_assert!(explain_with(&update, &destinations, observer).iter().eq(explained.iter()));
-            prop_assert_eq!(&compare_with(&update, &destinations, &KEY, &release.budget, observer), &compared);
-            prop_assert_eq!(&release.decide(&update, None, &destinations, observer), &routed);
+            prop_assert_eq!(&compare_with(&update, &destinations, &KEY, release.budget(), observer), &compared);
+            prop_assert_eq!(&release.decide_with(&update, None, &destinations, observer), &routed);
         }
     }
 
     #[test]
     fn steps_begin_end_and_never_nest(World { update, destinations } in any_world(), release in any_release()) {
         let mut decided = Recorder::default();
-        decide_with(&update, &destinations, &mut decided);
+        let _ = decide_with(&update, &destinations, &mut decided);
         prop_assert_eq!(decided.steps(), DECIDE);
 
         let mut explained = Recorder::default();
-        explain_with(&update, &destinations, &mut explained);
+        let _ = explain_with(&update, &destinations, &mut explained);
         prop_assert_eq!(explained.steps(), [Step::SelectLatest, Step::FilterByTrigger]);
 
         let mut legacy = Recorder::default();
@@ -92,7 +90,7 @@ proptest! {
         prop_assert_eq!(legacy.0, [Call::Began(Step::Legacy), Call::Ended(Step::Legacy)]);
 
         let mut compared = Recorder::default();
-        let comparison = compare_events(&events, &events, &KEY, &release.budget, &mut compared);
+        let comparison = compare_events(&events, &events, &KEY, release.budget(), &mut compared);
         let compare = [
             Call::Began(Step::Compare),
             Call::Ended(Step::Compare),
@@ -101,12 +99,12 @@ proptest! {
         prop_assert_eq!(compared.0, compare);
 
         let mut compared = Recorder::default();
-        let comparison = compare_with(&update, &destinations, &KEY, &release.budget, &mut compared);
+        let comparison = compare_with(&update, &destinations, &KEY, release.budget(), &mut compared);
         prop_assert_eq!(compared.steps(), [&[Step::Legacy], &DECIDE[..], &[Step::Compare]].concat());
         prop_assert_eq!(compared.0.last(), Some(&Call::Compared(comparison.as_str())));
 
         let mut routed = Recorder::default();
-        let outcome = release.decide(&update, None, &destinations, &mut routed);
+        let outcome = release.decide_with(&update, None, &destinations, &mut routed);
         let route = outcome.route;
         let mut expected = Vec::new();
         if route.runs(idgroup::Flow::Legacy) {
@@ -132,6 +130,7 @@ proptest! {
         let events = decide_with(&update, &destinations, &mut heard);
         prop_assert_eq!(heard.0[0], Call::Arrived(update.trigger().reason(), update.membership()));
         prop_assert_eq!(heard.calls(|call| matches!(call, Call::Arrived(..))).len(), 1);
+        prop_assert_eq!(heard.calls(|call| matches!(call, Call::Gaps(_))), [Call::Gaps(update.gaps())]);
 
         let groups: Vec<Call> = events
             .iter()
@@ -142,7 +141,7 @@ proptest! {
         let verdicts = heard.calls(|call| matches!(call, Call::Verdict(..)));
         prop_assert_eq!(verdicts.len(), destinations.distinct_settings());
         let mut explained_heard = Recorder::default();
-        explain_with(&update, &destinations, &mut explained_heard);
+        let _ = explain_with(&update, &destinations, &mut explained_heard);
         prop_assert_eq!(explained_heard.calls(|call| matches!(call, Call::Verdict(..))), verdicts);
     }
 
@@ -188,6 +187,13 @@ proptest! {
         let (heard, counts) = both;
         let number = |of: &dyn Fn(&Call) -> bool| heard.0.iter().filter(|call| of(call)).count() as u64;
         prop_assert_eq!(counts.updates(), number(&|call| matches!(call, Call::Arrived(..))));
+        for gap in Gap::ALL {
+            let with = number(&|call| matches!(call, Call::Gaps(gaps) if gaps.count(gap) > 0));
+            prop_assert_eq!(counts.gap(gap), with);
+        }
+        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        let one_by_one = counts.iter().map(|(counted, _)| counts.of(counted)).sum::<u64>();
+        prop_assert_eq!((counts.iter().len(), all), ((&counts).into_iter().count(), one_by_one));
         prop_assert_eq!(counts.groups(), number(&|call| matches!(call, Call::Group(..))));
         for step in Step::ALL {
             prop_assert_eq!(counts.step(step), number(&|call| *call == Call::Ended(step)));
@@ -282,7 +288,7 @@ fn generated_worlds_reach_every_verdict() {
     let mut counts = Counts::default();
     for _ in 0..1_000 {
         let World { update, destinations } = any_world().new_tree(&mut runner).unwrap().current();
-        decide_with(&update, &destinations, &mut counts);
+        let _ = decide_with(&update, &destinations, &mut counts);
     }
     let verdicts = [Verdict::SendAll, Verdict::SendSome].into_iter();
     for verdict in verdicts.chain(DropReason::ALL.map(Verdict::Drop)) {

@@ -45,11 +45,11 @@ macro_rules! auto_traits {
 
 auto_traits! {
     AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
-    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counts, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
+    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
     Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
-    OutboundMessages<'static>, OutboundMessagesIter<'static>, SelectedIdsIter<'static, 'static>,
+    OutboundMessages<'static>, OutboundMessagesIter<'static>, GapsOf<'static>, Share, SelectedIdsIter<'static, 'static>,
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,

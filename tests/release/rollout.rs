@@ -3,8 +3,8 @@
 
 use idgroup::compare::{ComparisonBudget, ComparisonKey};
 use idgroup::{
-    Comparing, Destinations, Flag, Flow, Gate, ProfileUpdate, Release, Rollout, Route, RouteReason, decide,
-    decide_legacy,
+    Comparing, Destinations, Flag, Flow, Gate, ProfileUpdate, Release, Rollout, Route, RouteReason, Share,
+    decide, decide_legacy,
 };
 use proptest::collection::btree_set;
 use proptest::prelude::*;
@@ -12,8 +12,12 @@ use serde_json::{Value, json};
 
 use crate::build;
 
+fn basis_points(share: u16) -> Share {
+    Share::from_basis_points(share).unwrap()
+}
+
 fn flag(share: u16) -> Flag {
-    Flag::new("dedupe", share).unwrap()
+    Flag::new("dedupe", basis_points(share)).unwrap()
 }
 
 fn spaces(count: usize) -> Vec<String> {
@@ -50,7 +54,7 @@ const BASIS_POINTS: [(&str, &str, u16); 8] = [
 #[test]
 fn spaces_lie_where_another_implementation_puts_them() {
     for (name, space, basis_point) in BASIS_POINTS {
-        let admits = |share| Flag::new(name, share).unwrap().admits(space);
+        let admits = |share| Flag::new(name, basis_points(share)).unwrap().admits(space);
         assert!(!admits(basis_point), "{name} admits {space:?} at {basis_point}");
         assert!(admits(basis_point + 1), "{name} does not admit {space:?} above {basis_point}");
     }
@@ -94,7 +98,8 @@ fn every_step_of_the_share_only_adds_spaces() {
 
 #[test]
 fn two_flags_cut_independently() {
-    let (one, other) = (Flag::new("dedupe", 5_000).unwrap(), Flag::new("other", 5_000).unwrap());
+    let (one, other) =
+        (Flag::new("dedupe", basis_points(5_000)).unwrap(), Flag::new("other", basis_points(5_000)).unwrap());
     let mut table = [[0_i32; 2]; 2];
     for space in spaces(20_000) {
         table[usize::from(one.admits(&space))][usize::from(other.admits(&space))] += 1;
@@ -107,7 +112,7 @@ fn two_flags_cut_independently() {
 /// Where the name ends and the space begins is a part of what is hashed.
 #[test]
 fn a_name_and_a_space_do_not_run_into_each_other() {
-    let admits = |name, space| Flag::new(name, 5_000).unwrap().admits(space);
+    let admits = |name, space| Flag::new(name, basis_points(5_000)).unwrap().admits(space);
     assert!(admits("ab", "c"));
     assert!(!admits("a", "bc"));
 }
@@ -167,7 +172,7 @@ fn rollout(reason: RouteReason, comparing: Comparing) -> Rollout {
         _ => panic!("a reason that is not in the table"),
     };
     let share = if reason == RouteReason::NotAdmitted { 0 } else { 10_000 };
-    Rollout::new(flag(share)).gate(gate).comparing(comparing)
+    Rollout::new(flag(share)).with_gate(gate).with_comparing(comparing)
 }
 
 #[track_caller]
@@ -195,14 +200,10 @@ fn a_routed_decision_runs_compares_and_sends_what_the_table_says() {
     let (legacy, dedupe) = (decide_legacy(&update, &destinations), decide(&update, &destinations));
     assert_ne!(legacy, dedupe);
     for row in TABLE {
-        let release = Release {
-            rollout: rollout(row.reason, row.comparing),
-            key: ComparisonKey::new([1; 16]),
-            budget: ComparisonBudget::default(),
-        };
-        let routed = release.decide(&update, Some("beta"), &destinations, &mut ());
+        let release = Release::new(rollout(row.reason, row.comparing), ComparisonKey::new([1; 16]));
+        let routed = release.decide(&update, Some("beta"), &destinations);
         assert_row(routed.route, row);
-        assert_eq!(routed.route, release.rollout.route_update(&update, Some("beta")));
+        assert_eq!(routed.route, release.rollout().route_update(&update, Some("beta")));
         let sent = if row.sends == Flow::Legacy { &legacy } else { &dedupe };
         assert_eq!(routed.events, *sent);
         assert_eq!(routed.comparison.is_some(), row.compares);
@@ -213,13 +214,10 @@ fn a_routed_decision_runs_compares_and_sends_what_the_table_says() {
 /// The budget of a release is that of its comparison, and a refusal changes nothing that is sent.
 #[test]
 fn a_refused_comparison_holds_nothing_up() {
-    let release = Release {
-        rollout: rollout(RouteReason::SpaceOpen, Comparing::On),
-        key: ComparisonKey::new([1; 16]),
-        budget: ComparisonBudget::default().messages(1),
-    };
+    let release = Release::new(rollout(RouteReason::SpaceOpen, Comparing::On), ComparisonKey::new([1; 16]))
+        .with_budget(ComparisonBudget::default().messages(1));
     let (update, destinations) = (update("spa_1"), destinations());
-    let routed = release.decide(&update, None, &destinations, &mut ());
+    let routed = release.decide(&update, None, &destinations);
     assert_eq!(routed.events, decide(&update, &destinations));
     assert_eq!(routed.comparison.unwrap().as_str(), "refused");
 }
@@ -230,7 +228,7 @@ fn the_default_is_the_legacy_flow_for_everybody() {
         let route = Rollout::default().route(&space, Some("beta"));
         assert_row(route, TABLE[0]);
     }
-    assert_eq!((Flag::default().name(), Flag::default().share()), ("dedupe", 0));
+    assert_eq!((Flag::default().name(), Flag::default().share()), ("dedupe", Share::NONE));
     assert_eq!(Rollout::default(), Rollout::new(Flag::default()));
     assert_eq!(Gate::closed(), Gate::default());
 }
@@ -247,14 +245,15 @@ fn a_space_without_a_tier_is_in_none() {
 #[test]
 fn a_tier_is_no_space_and_a_space_no_tier() {
     let gate = Gate::closed().opened_for_space("beta").unwrap().opened_for_tier("spa_1").unwrap();
-    let rollout = Rollout::new(flag(10_000)).gate(gate);
+    let rollout = Rollout::new(flag(10_000)).with_gate(gate);
     assert_eq!(rollout.route("spa_1", Some("beta")).reason(), RouteReason::GateClosed);
     assert_eq!(rollout.route("beta", None).reason(), RouteReason::SpaceOpen);
 }
 
 #[test]
 fn a_flag_takes_part_by_its_share() {
-    let rollout = |share| Rollout::new(flag(share)).gate(Gate::closed().opened_for_space("spa_2").unwrap());
+    let rollout =
+        |share| Rollout::new(flag(share)).with_gate(Gate::closed().opened_for_space("spa_2").unwrap());
     assert_eq!(rollout(1_336).route("spa_2", None).reason(), RouteReason::NotAdmitted);
     assert_eq!(rollout(1_337).route("spa_2", None).reason(), RouteReason::SpaceOpen);
     assert_eq!(rollout(1_337).route_update(&update("spa_2"), None).reason(), RouteReason::SpaceOpen);
@@ -304,10 +303,10 @@ proptest! {
             gate = gate.blocked_for_space(space).unwrap();
         }
         let comparing = if compare { Comparing::On } else { Comparing::Off };
-        let flag = Flag::new(&name, share).unwrap();
-        let from_code = Rollout::new(flag.clone()).gate(gate).comparing(comparing);
+        let flag = Flag::new(&name, basis_points(share)).unwrap();
+        let from_code = Rollout::new(flag.clone()).with_gate(gate).with_comparing(comparing);
         let json = json!({
-            "flag": {"name": name, "share": share},
+            "flag": {"name": name, "share_basis_points": share},
             "gate": {"tiers": tiers, "spaces": open, "blocked_spaces": blocked},
             "compare": compare,
         });
@@ -342,7 +341,7 @@ fn the_gate_its_lists_and_the_comparison_may_be_left_out_or_null() {
         r#","gate":{"tiers":null,"spaces":null,"blocked_spaces":null},"compare":false"#,
         r#","gate":{"tiers":[],"spaces":[],"blocked_spaces":[]}"#,
     ] {
-        let json = format!(r#"{{"flag":{{"name":"dedupe","share":1}}{rest}}}"#);
+        let json = format!(r#"{{"flag":{{"name":"dedupe","share_basis_points":1}}{rest}}}"#);
         assert_eq!(serde_json::from_str::<Rollout>(&json).unwrap(), shortest, "{json}");
     }
 }
@@ -362,20 +361,20 @@ fn assert_text_refused(rollout: &str, error: &str) {
 
 #[test]
 fn a_share_is_a_whole_number_of_basis_points() {
-    let with_share = |share: &str| format!(r#"{{"flag":{{"name":"dedupe","share":{share}}}}}"#);
+    let with_share = |share: &str| format!(r#"{{"flag":{{"name":"dedupe","share_basis_points":{share}}}}}"#);
     for (share, error) in [
-        ("10001", "`flag.share` is 10001, expected 0 to 10000"),
-        ("65536", "`flag.share` is 65536, expected 0 to 10000"),
-        ("-1", "`flag.share` is -1, expected 0 to 10000"),
-        ("18446744073709551615", "`flag.share` is 18446744073709551615, expected 0 to 10000"),
-        ("0.25", "`flag.share` must be a whole number, not a floating-point number"),
-        ("2500.0", "`flag.share` must be a whole number, not a floating-point number"),
-        ("1e3", "`flag.share` must be a whole number, not a floating-point number"),
-        (r#""2500""#, "`flag.share` must be a whole number, not a string"),
-        ("true", "`flag.share` must be a whole number, not a boolean"),
-        ("[1]", "`flag.share` must be a whole number, not an array"),
-        ("{}", "`flag.share` must be a whole number, not an object"),
-        ("null", "`flag.share` is missing"),
+        ("10001", "`flag.share_basis_points` is 10001, expected 0 to 10000"),
+        ("65536", "`flag.share_basis_points` is 65536, expected 0 to 10000"),
+        ("-1", "`flag.share_basis_points` is -1, expected 0 to 10000"),
+        ("18446744073709551615", "`flag.share_basis_points` is 18446744073709551615, expected 0 to 10000"),
+        ("0.25", "`flag.share_basis_points` must be a whole number, not a floating-point number"),
+        ("2500.0", "`flag.share_basis_points` must be a whole number, not a floating-point number"),
+        ("1e3", "`flag.share_basis_points` must be a whole number, not a floating-point number"),
+        (r#""2500""#, "`flag.share_basis_points` must be a whole number, not a string"),
+        ("true", "`flag.share_basis_points` must be a whole number, not a boolean"),
+        ("[1]", "`flag.share_basis_points` must be a whole number, not an array"),
+        ("{}", "`flag.share_basis_points` must be a whole number, not an object"),
+        ("null", "`flag.share_basis_points` is missing"),
     ] {
         assert_text_refused(&with_share(share), error);
     }
@@ -387,8 +386,8 @@ fn a_share_is_a_whole_number_of_basis_points() {
 
 #[test]
 fn names_are_not_empty() {
-    let flag = json!({"name": "dedupe", "share": 1});
-    assert_refused(&json!({"flag": {"name": "", "share": 1}}), "`flag.name` is empty");
+    let flag = json!({"name": "dedupe", "share_basis_points": 1});
+    assert_refused(&json!({"flag": {"name": "", "share_basis_points": 1}}), "`flag.name` is empty");
     assert_refused(&json!({"flag": flag, "gate": {"tiers": ["beta", ""]}}), "`gate.tiers[1]` is empty");
     assert_refused(&json!({"flag": flag, "gate": {"spaces": [""]}}), "`gate.spaces[0]` is empty");
     assert_refused(
@@ -399,11 +398,14 @@ fn names_are_not_empty() {
 
 #[test]
 fn constructors_refuse_the_same() {
-    assert_eq!(Flag::new("", 1).unwrap_err().to_string(), "`name` is empty");
-    assert_eq!(Flag::new("dedupe", 10_001).unwrap_err().to_string(), "`share` is 10001, expected 0 to 10000");
+    assert_eq!(Flag::new("", basis_points(1)).unwrap_err().to_string(), "`name` is empty");
     assert_eq!(
-        Flag::new("dedupe", u16::MAX).unwrap_err().to_string(),
-        "`share` is 65535, expected 0 to 10000"
+        Share::from_basis_points(10_001).unwrap_err().to_string(),
+        "`share_basis_points` is 10001, expected 0 to 10000"
+    );
+    assert_eq!(
+        Share::from_basis_points(u16::MAX).unwrap_err().to_string(),
+        "`share_basis_points` is 65535, expected 0 to 10000"
     );
     assert_eq!(Gate::closed().opened_for_tier("").unwrap_err().to_string(), "`tiers` is empty");
     assert_eq!(Gate::closed().opened_for_space("").unwrap_err().to_string(), "`spaces` is empty");
@@ -412,14 +414,14 @@ fn constructors_refuse_the_same() {
 
 #[test]
 fn unknown_fields_are_refused() {
-    let flag = json!({"name": "dedupe", "share": 1});
+    let flag = json!({"name": "dedupe", "share_basis_points": 1});
     assert_refused(
         &json!({"flag": flag, "comparing": true}),
         "`comparing` is not a known field, expected `flag`, `gate` or `compare`",
     );
     assert_refused(
-        &json!({"flag": {"name": "dedupe", "share": 1, "percent": 1}}),
-        "`flag.percent` is not a known field, expected `name` or `share`",
+        &json!({"flag": {"name": "dedupe", "share_basis_points": 1, "percent": 1}}),
+        "`flag.percent` is not a known field, expected `name` or `share_basis_points`",
     );
     assert_refused(
         &json!({"flag": flag, "gate": {"blocked": ["spa_1"]}}),
@@ -429,16 +431,16 @@ fn unknown_fields_are_refused() {
 
 #[test]
 fn values_of_another_type_are_refused() {
-    let flag = json!({"name": "dedupe", "share": 1});
+    let flag = json!({"name": "dedupe", "share_basis_points": 1});
     for (rollout, error) in [
         (json!([]), "the input must be an object, not an array"),
         (json!(null), "the input must be an object, not null"),
         (json!({}), "`flag` is missing"),
         (json!({"flag": null}), "`flag` is missing"),
         (json!({"flag": "dedupe"}), "`flag` must be an object, not a string"),
-        (json!({"flag": {"share": 1}}), "`flag.name` is missing"),
-        (json!({"flag": {"name": "dedupe"}}), "`flag.share` is missing"),
-        (json!({"flag": {"name": 1, "share": 1}}), "`flag.name` must be a string, not a number"),
+        (json!({"flag": {"share_basis_points": 1}}), "`flag.name` is missing"),
+        (json!({"flag": {"name": "dedupe"}}), "`flag.share_basis_points` is missing"),
+        (json!({"flag": {"name": 1, "share_basis_points": 1}}), "`flag.name` must be a string, not a number"),
         (json!({"flag": flag, "gate": []}), "`gate` must be an object, not an array"),
         (json!({"flag": flag, "gate": true}), "`gate` must be an object, not a boolean"),
         (json!({"flag": flag, "gate": {"tiers": "beta"}}), "`gate.tiers` must be an array, not a string"),
@@ -454,29 +456,32 @@ fn values_of_another_type_are_refused() {
 /// Two values for one field could mean either: a shutoff that is overwritten shuts nothing off.
 #[test]
 fn a_field_that_is_given_twice_is_refused() {
-    assert_text_refused(r#"{"flag":{"name":"dedupe","share":0,"share":10000}}"#, "duplicate field `share`");
     assert_text_refused(
-        r#"{"flag":{"name":"dedupe","share":1},"compare":false,"compare":true}"#,
+        r#"{"flag":{"name":"dedupe","share_basis_points":0,"share_basis_points":10000}}"#,
+        "duplicate field `share_basis_points`",
+    );
+    assert_text_refused(
+        r#"{"flag":{"name":"dedupe","share_basis_points":1},"compare":false,"compare":true}"#,
         "duplicate field `compare`",
     );
 }
 
 #[test]
 fn a_flag_and_a_gate_are_configurations_of_their_own() {
-    let flag: Flag = serde_json::from_str(r#"{"name":"dedupe","share":2500}"#).unwrap();
-    assert_eq!((flag.name(), flag.share()), ("dedupe", 2_500));
-    assert_eq!(serde_json::to_string(&flag).unwrap(), r#"{"name":"dedupe","share":2500}"#);
+    let flag: Flag = serde_json::from_str(r#"{"name":"dedupe","share_basis_points":2500}"#).unwrap();
+    assert_eq!((flag.name(), flag.share()), ("dedupe", basis_points(2_500)));
+    assert_eq!(serde_json::to_string(&flag).unwrap(), r#"{"name":"dedupe","share_basis_points":2500}"#);
     let gate: Gate = serde_json::from_str(r#"{"tiers":["b","a","b"]}"#).unwrap();
     assert_eq!(
         serde_json::to_string(&gate).unwrap(),
         r#"{"tiers":["a","b"],"spaces":[],"blocked_spaces":[]}"#
     );
-    let error = serde_json::from_str::<Flag>(r#"{"name":"dedupe","share":10001}"#).unwrap_err();
-    assert!(error.to_string().starts_with("`share` is 10001, expected 0 to 10000"), "{error}");
+    let error = serde_json::from_str::<Flag>(r#"{"name":"dedupe","share_basis_points":10001}"#).unwrap_err();
+    assert!(error.to_string().starts_with("`share_basis_points` is 10001, expected 0 to 10000"), "{error}");
 }
 
 #[test]
 fn a_rollout_shows_its_flag() {
-    let rollout = Rollout::new(Flag::new("dedupe", 2_500).unwrap());
-    assert_eq!((rollout.flag().name(), rollout.flag().share()), ("dedupe", 2_500));
+    let rollout = Rollout::new(Flag::new("dedupe", basis_points(2_500)).unwrap());
+    assert_eq!((rollout.flag().name(), rollout.flag().share()), ("dedupe", basis_points(2_500)));
 }

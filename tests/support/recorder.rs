@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::{Membership, Observer, Route, Step, TriggerReason, Verdict};
+use idgroup::{Gaps, GapsOf, Membership, Observer, Route, Step, TriggerReason, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Routed(Route),
     Arrived(TriggerReason, Membership),
+    Gaps(Gaps),
     Began(Step),
     Ended(Step),
     Verdict(Verdict, usize),
@@ -27,6 +28,10 @@ impl Observer for Recorder {
 
     fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
         self.0.push(Call::Arrived(reason, membership));
+    }
+
+    fn gaps_left(&mut self, gaps: GapsOf<'_>) {
+        self.0.push(Call::Gaps(gaps.find()));
     }
 
     fn step_began(&mut self, step: Step) {
@@ -74,7 +79,7 @@ impl Recorder {
                     assert_eq!(current, None);
                     assert_eq!(steps.last(), Some(&Step::Compare));
                 }
-                Call::Arrived(..) | Call::Routed(_) => assert_eq!(current, None),
+                Call::Arrived(..) | Call::Routed(_) | Call::Gaps(_) => assert_eq!(current, None),
             }
         }
         assert_eq!(current, None, "the last step has no end");
@@ -124,6 +129,7 @@ impl Recorder {
                 Call::Verdict(verdict, destinations) => observer.verdict_reached(verdict, destinations),
                 Call::Group(external_ids, destinations) => observer.group_formed(external_ids, destinations),
                 Call::Compared(outcome) => observer.comparison_made(outcome),
+                Call::Gaps(_) => {} // only a decision can say them
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use idgroup::{
     Checked, Collection, Computation, Destination, Destinations, DropReason, ExternalId, ExternalIdKey, Flag,
-    Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Timestamp, Trigger, TriggerReason,
+    Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Share, Timestamp, Trigger, TriggerReason,
 };
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
@@ -142,10 +142,10 @@ fn destinations_pass_through_every_format() {
 #[test]
 fn rollouts_pass_through_every_format() {
     let gate = Gate::closed().opened_for_tier("beta").unwrap().blocked_for_space("spa_1").unwrap();
-    let flag = || Flag::new("dedupe", 2_500).unwrap();
+    let flag = || Flag::new("dedupe", Share::from_basis_points(2_500).unwrap()).unwrap();
     assert_passes(&flag());
     assert_passes(&gate);
-    assert_passes(&Rollout::new(flag()).gate(gate));
+    assert_passes(&Rollout::new(flag()).with_gate(gate));
     assert_passes(&Rollout::default());
 }
 
@@ -260,16 +260,19 @@ fn numbers_that_come_as_texts_are_numbers() {
     for share in
         [json!(0), json!(2_500), json!(10_000), json!(10_001), json!(-1), json!(i64::MIN), json!(u64::MAX)]
     {
-        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share": share}));
-        assert_same_with_precise_numbers::<Rollout>(&json!({"flag": {"name": "dedupe", "share": share}}));
+        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share_basis_points": share}));
+        assert_same_with_precise_numbers::<Rollout>(
+            &json!({"flag": {"name": "dedupe", "share_basis_points": share}}),
+        );
     }
     let Checked(flag) =
-        Checked::<Flag>::deserialize(Precise(&json!({"name": "dedupe", "share": 2_500}))).unwrap();
-    assert_eq!(flag.unwrap().share(), 2_500);
+        Checked::<Flag>::deserialize(Precise(&json!({"name": "dedupe", "share_basis_points": 2_500})))
+            .unwrap();
+    assert_eq!(flag.unwrap().share().basis_points(), 2_500);
     for share in
         [json!(2_500.0), json!(0.25), json!(1e300), json!("2500"), json!(null), json!({}), json!([2_500])]
     {
-        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share": share}));
+        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share_basis_points": share}));
     }
 }
 
@@ -307,7 +310,7 @@ fn numbers_that_come_as_texts_are_told_from_objects() {
         }
         assert_same_with_precise_numbers::<Destinations>(&json!([{"id": "dst_1", "later": number}]));
         assert_same_with_precise_numbers::<Rollout>(
-            &json!({"flag": {"name": "a", "share": 0}, "compare": number}),
+            &json!({"flag": {"name": "a", "share_basis_points": 0}, "compare": number}),
         );
     }
 }
