@@ -29,7 +29,7 @@ use crate::input::read::{Read, deserialize_by_read};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Destination {
     id: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +53,11 @@ impl Destination {
         Self { name: Some(name.into().into_owned().into()), ..self }
     }
 
+    /// The same destination with its integration's name, or without one.
+    pub fn maybe_name<'a>(self, name: Option<impl Into<Cow<'a, str>>>) -> Self {
+        Self { name: name.map(|name| name.into().into_owned().into()), ..self }
+    }
+
     /// The same destination, sending each profile one message, to the latest ID of each of these types.
     ///
     /// # Errors
@@ -68,6 +73,21 @@ impl Destination {
         match id_types.collect::<Result<_, _>>().and_then(type_set) {
             Ok(id_types) => Ok(Self { dedupes_on: Some(id_types), ..self }),
             Err(error) => Err(error.of_destination(&self.id)),
+        }
+    }
+
+    /// The same destination, deduping on these types, or getting every update with all IDs if `None`.
+    ///
+    /// # Errors
+    ///
+    /// `Some` of no type at all; an empty type.
+    pub fn maybe_deduping_on<'a, T: Into<Cow<'a, str>>>(
+        self,
+        id_types: Option<impl IntoIterator<Item = T>>,
+    ) -> Result<Self, InputError> {
+        match id_types {
+            Some(id_types) => self.deduping_on(id_types),
+            None => Ok(Self { dedupes_on: None, ..self }),
         }
     }
 
@@ -143,5 +163,24 @@ impl fmt::Display for Destination {
             Some(name) => write!(f, "{} ({})", self.id.escape_debug(), name.escape_debug()),
             None => write!(f, "{}", self.id.escape_debug()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_optional_may_be_given_as_an_option() {
+        let plain = || Destination::new("dst_1").unwrap();
+        let full = || plain().with_name("SendGrid").deduping_on(["email", "phone"]).unwrap();
+        let types = || Some(["phone", "email"]);
+        assert_eq!(plain().maybe_name(Some("SendGrid")).maybe_deduping_on(types()).unwrap(), full());
+        let none = full().maybe_name(None::<&str>).maybe_deduping_on(None::<[&str; 1]>).unwrap();
+        assert_eq!(none, plain());
+        let refused = plain().maybe_deduping_on(Some(["email", ""])).unwrap_err();
+        assert_eq!((refused.field(), refused.destination()), ("dedupes_on[1]", Some("dst_1")));
+        let refused = plain().maybe_deduping_on(Some([""; 0])).unwrap_err();
+        assert_eq!(*refused.problem(), Problem::NoTypes);
     }
 }

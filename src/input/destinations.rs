@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::input::destination::Destination;
 use crate::input::error::{InputError, refuse_repeats};
+use crate::input::listed::listed;
 use crate::input::read::field::Field;
 use crate::input::read::shape::List;
 use crate::input::read::{Read, deserialize_by_read};
@@ -37,7 +38,7 @@ use crate::input::read::{Read, deserialize_by_read};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Destinations {
     by_id: Box<[Destination]>,
     /// The distinct settings, and the position in it of each destination's, by the destination's id.
@@ -47,7 +48,7 @@ pub struct Destinations {
 }
 
 /// Destinations that are decided alike, because they have the same `dedupes_on`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Setting {
     /// Ascending positions in the type table; `None` for plain destinations.
     pub(crate) types: Option<Box<[usize]>>,
@@ -57,7 +58,7 @@ pub(crate) struct Setting {
 
 /// Every external ID type that some destination dedupes on, sorted and numbered, so that a decision
 /// compares each type's name once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct TypeTable(Box<[Box<str>]>);
 
 impl Destinations {
@@ -104,6 +105,16 @@ impl Destinations {
         self.by_id.is_empty()
     }
 
+    /// The destination with this id. Costs a binary search.
+    pub fn get(&self, id: &str) -> Option<&Destination> {
+        debug_assert!(
+            self.by_id.is_sorted_by(|a, b| a.id() < b.id()),
+            "destinations are sorted by id, each once"
+        );
+        let position = self.by_id.binary_search_by(|destination| destination.id().cmp(id)).ok()?;
+        self.by_id.get(position)
+    }
+
     /// The destinations, by id.
     pub fn as_slice(&self) -> &[Destination] {
         &self.by_id
@@ -126,6 +137,45 @@ impl Destinations {
 
     pub(crate) fn types(&self) -> &TypeTable {
         &self.types
+    }
+}
+
+listed!(Destinations(by_id) of Destination, "by id");
+
+/// As by [`Destinations::new`], and refused as there.
+impl TryFrom<Vec<Destination>> for Destinations {
+    type Error = InputError;
+
+    fn try_from(destinations: Vec<Destination>) -> Result<Self, InputError> {
+        Self::new(destinations)
+    }
+}
+
+/// As by [`Destinations::new`], and refused as there.
+impl<const N: usize> TryFrom<[Destination; N]> for Destinations {
+    type Error = InputError;
+
+    fn try_from(destinations: [Destination; N]) -> Result<Self, InputError> {
+        Self::new(destinations)
+    }
+}
+
+/// As by [`Destinations::new`], and refused as there, from an iterator: what `collect` returns.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{Destination, Destinations, InputError};
+///
+/// let ids = ["dst_2", "dst_1"];
+/// let made: Result<Vec<Destination>, InputError> = ids.into_iter().map(Destination::new).collect();
+/// let destinations: Result<Destinations, InputError> = made?.into_iter().collect();
+/// assert!(destinations?.get("dst_1").is_some());
+/// # Ok(())
+/// # }
+/// ```
+impl FromIterator<Destination> for Result<Destinations, InputError> {
+    fn from_iter<I: IntoIterator<Item = Destination>>(destinations: I) -> Self {
+        Destinations::new(destinations)
     }
 }
 
@@ -201,6 +251,43 @@ mod tests {
             (Some(1), None)
         );
         assert_eq!((destinations.len(), destinations.is_empty()), (5, false));
+    }
+
+    #[test]
+    fn each_is_found_by_its_id() {
+        let ids = ["c", "a", "e", "b", "d"];
+        let destinations = Destinations::new(ids.map(|id| deduping(id, ["email"]).with_name(id))).unwrap();
+        for id in ids {
+            assert_eq!(destinations.get(id).and_then(Destination::name), Some(id));
+        }
+        for id in ["", "A", "aa", "f"] {
+            assert_eq!(destinations.get(id), None);
+        }
+    }
+
+    #[test]
+    fn are_gone_through_by_id() {
+        let given = ["b", "c", "a"].map(|id| Destination::new(id).unwrap());
+        let destinations = Destinations::try_from(given.clone()).unwrap();
+        assert_eq!(destinations.iter().len(), 3);
+        let mut seen = Vec::new();
+        for destination in &destinations {
+            seen.push(destination.id());
+        }
+        assert_eq!(seen, ["a", "b", "c"]);
+        let collected: Result<Destinations, InputError> = destinations.clone().into_iter().collect();
+        assert_eq!(collected.unwrap(), destinations);
+        assert_eq!(Destinations::try_from(given.to_vec()).unwrap(), destinations);
+    }
+
+    #[test]
+    fn two_of_one_id_are_refused_however_they_come() {
+        let twice = ["a", "b", "b"].map(|id| Destination::new(id).unwrap());
+        let refused = Destinations::new(twice.clone()).unwrap_err();
+        assert_eq!(refused.field(), "[2].id");
+        assert_eq!(Destinations::try_from(twice.to_vec()), Err(refused.clone()));
+        assert_eq!(Destinations::try_from(twice.clone()), Err(refused.clone()));
+        assert_eq!(twice.into_iter().collect::<Result<Destinations, _>>(), Err(refused));
     }
 
     #[test]

@@ -18,11 +18,11 @@ use core::fmt;
 /// assert_eq!(*error.problem(), idgroup::Problem::Empty);
 /// assert_eq!(error.to_string(), "`id` is empty");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InputError(Box<Inner>);
 
 /// Boxed, so that a `Result` of an input type is no larger than the type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Inner {
     field: String,
     destination: Option<Box<str>>,
@@ -30,7 +30,7 @@ struct Inner {
 }
 
 /// What is wrong with a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
     /// A field that must be there is not, or is `null`.

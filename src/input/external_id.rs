@@ -40,7 +40,7 @@ pub struct ExternalIdKey {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId {
     key: ExternalIdKey,
     /// `None` for the encoding `none`, which nearly every ID has.
@@ -135,6 +135,16 @@ impl ExternalId {
     /// when it was first seen, as for an ID that a merge brought.
     pub fn with_attached_at(self, attached_at: Timestamp) -> Self {
         Self { attached_at: Some(attached_at), ..self }
+    }
+
+    /// The same ID, first seen at `created_at`, or at an unknown time if `None`.
+    pub fn maybe_created_at(self, created_at: Option<Timestamp>) -> Self {
+        Self { created_at, ..self }
+    }
+
+    /// The same ID, come to this profile at `attached_at`, or when it was first seen if `None`.
+    pub fn maybe_attached_at(self, attached_at: Option<Timestamp>) -> Self {
+        Self { attached_at, ..self }
     }
 
     /// Collection, type and id.
@@ -357,5 +367,20 @@ impl Serialize for Outbound<'_> {
         object.serialize_field("collection", &self.0.collection())?;
         object.serialize_field("encoding", self.0.encoding())?;
         object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_may_be_given_as_options() {
+        let id = || ExternalId::new("email", "a").unwrap();
+        let (first, second) = (Timestamp::MIN, Timestamp::MAX);
+        let known = id().with_created_at(first).with_attached_at(second);
+        assert_eq!(id().maybe_created_at(Some(first)).maybe_attached_at(Some(second)), known);
+        assert_eq!(known.clone().maybe_attached_at(None).attached_at(), Some(first));
+        assert_eq!(known.maybe_created_at(None).maybe_attached_at(None), id());
     }
 }

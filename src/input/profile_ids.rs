@@ -9,7 +9,7 @@ use crate::input::external_id::ExternalId;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
 /// identities beside it: sorted once, when the update comes in, and not once per destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalIds {
     latest_first: Box<[ExternalId]>,
     /// Positions in `latest_first`, by collection, type and id.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use idgroup::{
     Checked, Collection, Computation, Destination, Destinations, DropReason, ExternalId, ExternalIdKey, Flag,
-    Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Share, Timestamp, Trigger, TriggerReason,
+    Gap, Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Share, Timestamp, Trigger, TriggerReason,
 };
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
@@ -151,7 +151,10 @@ fn rollouts_pass_through_every_format() {
 
 #[test]
 fn times_and_labels_pass_through_every_format() {
+    [Timestamp::MIN, Timestamp::MAX, at(0), at(-9)].iter().for_each(assert_passes);
+    assert_passes(&Some(at(1)));
     Membership::ALL.iter().for_each(assert_passes);
+    Gap::ALL.iter().for_each(assert_passes);
     Collection::ALL.iter().for_each(assert_passes);
     TriggerReason::ALL.iter().for_each(assert_passes);
     DropReason::ALL.iter().for_each(assert_passes);

@@ -8,6 +8,7 @@ mod build;
 mod debug_forms;
 mod explanations;
 mod formats;
+mod gaps;
 mod personal_data;
 mod refused_fields;
 mod refused_parts;
