@@ -46,12 +46,10 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::build::{destinations, entry, id};
-    use crate::input::timestamp::Timestamp;
+    use crate::build::{at, destinations, entry, id};
 
     /// The latest IDs of `email` and `phone`, of a profile whose emails came at 1, 2 and 3 seconds.
     fn latest_at(computed_at: Option<i128>) -> String {
-        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
         let email = |second| id("email", &alloc::format!("seen {second}")).with_created_at(at(second));
         let update = entry().external_ids([email(2), email(3), email(1), id("phone", "backfilled")]);
         let update = match computed_at {
