@@ -120,33 +120,21 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::build::{at, entry, id};
     use crate::input::destination::Destination;
     use crate::input::destinations::Destinations;
-    use crate::input::timestamp::Timestamp;
-    use crate::input::trigger::Trigger;
-    use crate::input::update::Computation;
-
-    fn at(second: i128) -> Timestamp {
-        Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
-    }
 
     /// The IDs that this destination is sent of a profile whose emails came at 1, 2 and 3 seconds, the
     /// last of which is unsubscribed, of which nothing is known of the second, and with a phone.
     fn chosen(computed_at: Option<i128>, destination: Destination) -> String {
         let email = |second, subscribed: Option<bool>| {
-            let id = ExternalId::new("email", alloc::format!("seen {second}")).unwrap();
+            let id = id("email", &alloc::format!("seen {second}"));
             id.with_created_at(at(second)).maybe_subscribed(subscribed)
         };
-        let update = ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
+        let update = entry()
             .maybe_computed_at(computed_at.map(at))
             .external_ids([email(2, None), email(3, Some(false)), email(1, Some(true))])
-            .external_id(ExternalId::new("phone", "backfilled").unwrap())
+            .external_id(id("phone", "backfilled"))
             .build()
             .unwrap();
         let destinations = Destinations::new([destination]).unwrap();

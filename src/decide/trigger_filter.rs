@@ -159,9 +159,8 @@ impl Holdings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::{destinations, entry};
+    use crate::build::{at, destinations, entry};
     use crate::input::external_id::ExternalIdKey;
-    use crate::input::timestamp::Timestamp;
     use crate::input::trigger::MergedProfile;
 
     fn key(id_type: &str, id: &str) -> ExternalIdKey {
@@ -173,7 +172,6 @@ mod tests {
     /// the update was computed, and a phone that was there before.
     #[track_caller]
     fn assert_refused(trigger: Trigger, membership: Membership, expected: Option<DropReason>) {
-        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
         let came = |id_type, id, second| ExternalId::from(key(id_type, id)).with_attached_at(at(second));
         let update = entry()
             .membership(membership)
