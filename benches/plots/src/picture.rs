@@ -19,6 +19,7 @@ pub fn draw(file: &Path, measure: &Measure, curves: &[(&str, &Curve); 2]) -> Res
     let mut chart = ChartBuilder::on(&area)
         .caption(measure.title, ("sans-serif", 18))
         .margin(14)
+        .margin_right(40)
         .x_label_area_size(48)
         .y_label_area_size(70)
         .build_cartesian_2d(
