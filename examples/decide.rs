@@ -13,9 +13,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let destinations = std::env::args().nth(1).ok_or("name the destinations, as JSON")?;
     let destinations: Destinations = serde_json::from_str(&destinations)?;
     let mut out = io::stdout().lock();
-    for line in io::stdin().lock().lines() {
+    for line in io::stdin().lock().split(b'\n') {
         let line = line?;
-        match serde_json::from_str(&line) {
+        match serde_json::from_slice(&line) {
             Ok(Checked::<ProfileUpdate>(Ok(update))) => {
                 for event in decide(&update, &destinations) {
                     serde_json::to_writer(&mut out, &event)?;
@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             // A dead letter: kept with its reason, and the rest goes on.
-            Ok(Checked(Err(refusal))) => eprintln!("{refusal}: {line}"),
-            Err(malformed) => eprintln!("{malformed}: {line}"),
+            Ok(Checked(Err(refusal))) => eprintln!("{refusal}: {}", String::from_utf8_lossy(&line)),
+            Err(malformed) => eprintln!("{malformed}: {}", String::from_utf8_lossy(&line)),
         }
     }
     Ok(())
