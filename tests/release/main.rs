@@ -10,5 +10,8 @@ mod product;
 mod worlds;
 
 mod comparator;
+mod compared_messages;
+mod comparison_bounds;
 mod rollout;
 mod shadow;
+mod two_maps;
