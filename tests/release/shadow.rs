@@ -20,8 +20,8 @@ proptest! {
     ) {
         let budget = ComparisonBudget::default().differing_messages(differing_messages).passes(1);
         let comparison = compare(&update, &destinations, &ComparisonKey::new(key), &budget);
-        let has_plain = destinations.as_slice().iter().any(|destination| destination.dedupes_on().is_none());
-        let messages = match has_plain {
+        let compares = destinations.as_slice().iter().any(Destination::takes_all);
+        let messages = match compares {
             true => Amplification::of(&decide_legacy(&update, &destinations)).outbound_messages(),
             false => 0,
         };
