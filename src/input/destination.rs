@@ -202,11 +202,11 @@ fn strategies_by_type(named: Vec<(Cow<'_, str>, IdStrategy)>) -> Result<Strategi
     if named.is_empty() {
         return Err(InputError::new(ID_STRATEGIES, Problem::Empty));
     }
-    let non_empty = |(name, strategy)| match non_empty("", name) {
+    let non_empty = |(index, (name, strategy))| match non_empty("", name) {
         Ok(name) => Ok((name, strategy)),
-        Err(error) => Err(error.within("\"\"").within(ID_STRATEGIES)),
+        Err(error) => Err(error.at(index).within(ID_STRATEGIES)),
     };
-    let mut named = named.into_iter().map(non_empty).collect::<Result<Vec<_>, _>>()?;
+    let mut named = named.into_iter().enumerate().map(non_empty).collect::<Result<Vec<_>, _>>()?;
     named.sort_unstable();
     let twice = named.iter().zip(named.iter().skip(1)).find(|((a, _), (b, _))| a == b);
     match twice {
