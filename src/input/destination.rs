@@ -289,7 +289,9 @@ fn serialize_strategies<S: Serializer>(
     strategies: &Option<Strategies>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(strategies.iter().flatten().map(|(name, strategy)| (&**name, strategy)))
+    // Of a known length, which some formats write first.
+    let strategies = strategies.as_deref().unwrap_or_default();
+    serializer.collect_map(strategies.iter().map(|(name, strategy)| (&**name, strategy)))
 }
 
 deserialize_by_read!(Destination);
