@@ -1,6 +1,6 @@
 //! Replays recorded updates: what each of them would be sent as, or why it would not be.
 //!
-//! `cargo run --release --example replay -- --help` says how.
+//! `cargo run --release -p replay -- --help` says how.
 
 mod comparison_key;
 mod connections;

@@ -14,7 +14,7 @@ pub const HELP: &str = include_str!("help.txt");
 
 const MAX_LINE_BYTES: NonZeroU64 = NonZeroU64::new(64 * 1024 * 1024).unwrap();
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/pipeline");
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/pipeline");
 
 pub enum Request {
     Help,

@@ -2,7 +2,7 @@
 
 use crate::program::{Folder, amplifying, count, of_email, replay, update, update_ids};
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
 
 /// An email, a phone and two user ids: two messages to each destination that does not dedupe.
 fn two_messages(id: &str) -> String {

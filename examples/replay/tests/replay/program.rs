@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::SystemTime;
 
 /// What a run of the program left.
 pub struct Run {
@@ -38,28 +37,9 @@ pub fn start(arguments: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Beside the directory of this test's own binary.
-pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let binary = profile.join("examples").join(format!("replay{}", std::env::consts::EXE_SUFFIX));
-    let built = fs::metadata(&binary).and_then(|file| file.modified());
-    let built = built.unwrap_or_else(|_| {
-        panic!("{} is missing: `cargo build --example replay` builds it", binary.display())
-    });
-    assert!(
-        built >= last_change(),
-        "{} is older than its source: `cargo build --example replay` builds it",
-        binary.display()
-    );
-    binary
-}
-
-/// `cargo test --test replay` does not build examples; it must not pass on an old one.
-fn last_change() -> SystemTime {
-    let sources = ["examples/replay", "src"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
-    let files = sources.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
-    files.map(|file| file.unwrap().metadata().unwrap().modified().unwrap()).max().unwrap()
+/// The program, as it was built for these tests.
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_replay"))
 }
 
 /// An empty folder of a test's own, which stays for whoever looks into a failure.

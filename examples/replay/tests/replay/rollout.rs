@@ -129,7 +129,7 @@ fn unusable_rollouts_and_tiers_name_the_field() {
 
 #[test]
 fn the_recording_is_routed_by_the_rollout_that_comes_with_it() {
-    let file = |name: &str| format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    let file = |name: &str| format!("{}/../../fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     let run = replay(
         &[
             "--rollout",
