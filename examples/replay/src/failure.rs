@@ -24,9 +24,3 @@ impl fmt::Display for Failure {
         f.write_str(&self.0)
     }
 }
-
-impl From<lexopt::Error> for Failure {
-    fn from(error: lexopt::Error) -> Self {
-        Self(format!("{error}, see --help"))
-    }
-}

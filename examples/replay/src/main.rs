@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use connections::Connections;
 use failure::Failure;
 use inputs::Input;
-use options::{HELP, Options, Request};
+use options::Options;
 use rejects::Rejects;
 use replay::{Output, Replay};
 use slow::SlowLane;
@@ -37,17 +37,15 @@ use task::Task;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 fn main() -> ExitCode {
-    let request = Request::from_arguments(lexopt::Parser::from_env());
-    let status = match request {
-        Ok(Request::Help) => {
+    let options = match Options::from_arguments() {
+        Ok(options) => options,
+        Err(error) => {
             // Who closes the pipe has seen enough.
-            let _ = io::stdout().write_all(HELP.as_bytes());
-            Ok(ExitCode::SUCCESS)
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
         }
-        Ok(Request::Replay(options)) => replay(&options),
-        Err(failure) => Err(failure),
     };
-    status.unwrap_or_else(|failure| {
+    replay(&options).unwrap_or_else(|failure| {
         // Where not even this can be written, the status is left to say it.
         let _ = writeln!(io::stderr(), "replay: {failure}");
         ExitCode::from(1)

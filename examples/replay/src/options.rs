@@ -1,25 +1,14 @@
 //! What the command line asks for.
 
-use std::ffi::OsStr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use lexopt::prelude::{Long, Short, Value};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
-use crate::failure::Failure;
 use crate::inputs::{STANDARD_INPUT, is_standard_input};
 
-pub const HELP: &str = include_str!("help.txt");
-
-const MAX_LINE_BYTES: NonZeroU64 = NonZeroU64::new(64 * 1024 * 1024).unwrap();
-
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/pipeline");
-
-pub enum Request {
-    Help,
-    Replay(Options),
-}
 
 pub struct Options {
     pub destinations: PathBuf,
@@ -51,138 +40,125 @@ pub struct Slow {
     pub path: PathBuf,
 }
 
-/// The options as they were given, before it is known whether they go together.
-#[derive(Default)]
-struct Given {
-    destinations: Option<PathBuf>,
+/// Replays recorded updates: prints the events that each one is sent as, in the order of the input
+#[derive(Parser)]
+#[command(
+    name = "replay",
+    version,
+    max_term_width = 100,
+    override_usage = "replay --destinations <FILE> [OPTIONS] [UPDATES]...\n       replay",
+    after_help = "See --help for the formats and the exit status.",
+    after_long_help = include_str!("formats.txt"),
+)]
+struct Arguments {
+    /// Updates in JSON, one a line; without a file, or where one is `-`, standard input
+    #[arg(value_name = "UPDATES")]
     inputs: Vec<PathBuf>,
+
+    /// The destinations of each computation
+    #[arg(long, value_name = "FILE")]
+    destinations: PathBuf,
+
+    #[command(flatten)]
+    printed: Printed,
+
+    #[command(flatten)]
+    set_aside: SetAside,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is printed instead of the events")]
+struct Printed {
+    /// The verdict about each update and destination, as JSON
+    #[arg(long, group = "mode")]
     explain: bool,
+
+    /// The events of the legacy flow: each update with all external IDs to all destinations
+    #[arg(long, group = "mode")]
     legacy: bool,
+
+    /// What differs between the outbound messages of both flows, to destinations that do not dedupe
+    #[arg(long, group = "mode")]
     shadow: bool,
+
+    /// With --shadow, the destinations of the legacy flow, where they are others: to see what a
+    /// change of --destinations changes
+    #[arg(long, value_name = "FILE")]
     legacy_destinations: Option<PathBuf>,
+
+    /// The events of the flow that this rollout, a JSON file, routes each update to. The summary says
+    /// how many updates went which way and why and, if the rollout has the comparison on, what differs
+    #[arg(long, value_name = "FILE", group = "mode")]
     rollout: Option<PathBuf>,
+
+    /// With --rollout, a JSON object from space id to the customer's tier; a space that is not listed
+    /// is in none
+    #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
-    max_messages: Option<u64>,
-    slow: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is set aside")]
+struct SetAside {
+    /// Write the lines that can't be used to this file, which is overwritten, and not to standard error
+    #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    max_line_bytes: Option<NonZeroU64>,
+
+    /// Set aside lines longer than this many bytes, of which no more is held in memory and only the
+    /// start is kept
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
+    max_line_bytes: NonZeroU64,
+
+    /// Set aside updates that stand for more than N outbound messages, in any flow that is replayed,
+    /// and neither print, count nor compare them
+    #[arg(long, value_name = "N")]
+    max_messages: Option<u64>,
+
+    /// Write those updates to this file, which is overwritten, each as the line that it was, so that it
+    /// can be replayed
+    #[arg(long, value_name = "FILE")]
+    slow: Option<PathBuf>,
 }
 
-impl Request {
-    pub fn from_arguments(mut arguments: lexopt::Parser) -> Result<Self, Failure> {
-        let mut given = Given::default();
-        let mut is_default = true;
-        while let Some(argument) = arguments.next()? {
-            is_default = false;
-            match argument {
-                Short('h') | Long("help") => return Ok(Self::Help),
-                Long("explain") => given.explain = true,
-                Long("legacy") => given.legacy = true,
-                Long("shadow") => given.shadow = true,
-                Long("destinations") => set_path("--destinations", &mut given.destinations, &mut arguments)?,
-                Long("legacy-destinations") => {
-                    set_path("--legacy-destinations", &mut given.legacy_destinations, &mut arguments)?;
-                }
-                Long("rollout") => set_path("--rollout", &mut given.rollout, &mut arguments)?,
-                Long("tiers") => set_path("--tiers", &mut given.tiers, &mut arguments)?,
-                Long("slow") => set_path("--slow", &mut given.slow, &mut arguments)?,
-                Long("rejects") => set_path("--rejects", &mut given.rejects, &mut arguments)?,
-                Long("max-messages") => {
-                    let number = number("--max-messages", &arguments.value()?, "0")?;
-                    set_once("--max-messages", &mut given.max_messages, number)?;
-                }
-                Long("max-line-bytes") => {
-                    let number = number("--max-line-bytes", &arguments.value()?, "1")?;
-                    set_once("--max-line-bytes", &mut given.max_line_bytes, number)?;
-                }
-                Value(path) => given.inputs.push(PathBuf::from(path)),
-                other => return Err(other.unexpected().into()),
-            }
-        }
-        if is_default {
-            given.destinations = Some(Path::new(FIXTURES).join("destinations.json"));
-            given.inputs.push(Path::new(FIXTURES).join("updates.ndjson"));
-        }
-        given.options().map(Self::Replay)
-    }
-}
-
-impl Given {
-    fn options(mut self) -> Result<Options, Failure> {
-        let Some(destinations) = self.destinations.take() else {
-            return Err(Failure::new("--destinations is missing, see --help"));
-        };
-        if self.inputs.is_empty() {
-            self.inputs.push(STANDARD_INPUT.into());
-        }
-        if self.inputs.iter().filter(|path| is_standard_input(path)).count() > 1 {
-            return Err(Failure::new("`-` is given twice, and standard input can be read once"));
-        }
-        Ok(Options {
-            destinations,
-            mode: self.mode()?,
-            slow: self.slow()?,
-            inputs: self.inputs,
-            rejects: self.rejects,
-            max_line_bytes: self.max_line_bytes.unwrap_or(MAX_LINE_BYTES),
-        })
-    }
-
-    fn mode(&mut self) -> Result<Mode, Failure> {
-        let modes = [
-            ("--explain", self.explain),
-            ("--legacy", self.legacy),
-            ("--shadow", self.shadow),
-            ("--rollout", self.rollout.is_some()),
-        ];
-        let mut given = modes.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
-        if let (Some(one), Some(other)) = (given.next(), given.next()) {
-            return Err(Failure::new(format!("{one} and {other} exclude each other, see --help")));
-        }
-        needs("--legacy-destinations", self.legacy_destinations.is_some(), "--shadow", self.shadow)?;
-        needs("--tiers", self.tiers.is_some(), "--rollout", self.rollout.is_some())?;
-        Ok(match self.rollout.take() {
-            Some(config) => Mode::Rollout { config, tiers: self.tiers.take() },
-            None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations.take() },
-            None if self.legacy => Mode::LegacyEvents,
-            None if self.explain => Mode::Explanations,
-            None => Mode::Events,
-        })
-    }
-
-    fn slow(&mut self) -> Result<Option<Slow>, Failure> {
-        needs("--max-messages", self.max_messages.is_some(), "--slow", self.slow.is_some())?;
-        needs("--slow", self.slow.is_some(), "--max-messages", self.max_messages.is_some())?;
-        Ok(self.max_messages.zip(self.slow.take()).map(|(max_messages, path)| Slow { max_messages, path }))
-    }
-}
-
-fn needs(option: &str, is_given: bool, other: &str, other_is_given: bool) -> Result<(), Failure> {
-    match is_given && !other_is_given {
-        true => Err(Failure::new(format!("{option} needs {other}, see --help"))),
-        false => Ok(()),
-    }
-}
-
-fn set_path(name: &str, option: &mut Option<PathBuf>, arguments: &mut lexopt::Parser) -> Result<(), Failure> {
-    set_once(name, option, arguments.value()?.into())
-}
-
-fn set_once<T>(name: &str, option: &mut Option<T>, value: T) -> Result<(), Failure> {
-    match option.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Failure::new(format!("{name} is given twice, see --help"))),
-    }
-}
-
-fn number<N: FromStr>(name: &str, value: &OsStr, least: &str) -> Result<N, Failure> {
-    let value = value.to_string_lossy();
-    value.parse().map_err(|_| {
-        Failure::new(format!("{name} is `{value}`, expected a whole number of at least {least}"))
-    })
+fn at_least_one(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of at least 1")
 }
 
 impl Options {
+    /// An error may also be a request for help, or for the version.
+    pub fn from_arguments() -> Result<Self, clap::Error> {
+        if std::env::args_os().len() == 1 {
+            let fixtures = Path::new(FIXTURES);
+            return Self::new(Arguments::try_parse_from([
+                "replay".as_ref(),
+                "--destinations".as_ref(),
+                fixtures.join("destinations.json").as_os_str(),
+                fixtures.join("updates.ndjson").as_os_str(),
+            ])?);
+        }
+        Self::new(Arguments::try_parse()?)
+    }
+
+    fn new(mut arguments: Arguments) -> Result<Self, clap::Error> {
+        if arguments.inputs.is_empty() {
+            arguments.inputs.push(STANDARD_INPUT.into());
+        }
+        if arguments.inputs.iter().filter(|path| is_standard_input(path)).count() > 1 {
+            let message = "`-` is given twice, and standard input can be read once";
+            return Err(Arguments::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        arguments.check_needs()?;
+        let SetAside { rejects, max_line_bytes, max_messages, slow } = arguments.set_aside;
+        Ok(Self {
+            destinations: arguments.destinations,
+            inputs: arguments.inputs,
+            mode: arguments.printed.mode(),
+            slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
+            rejects,
+            max_line_bytes,
+        })
+    }
+
     /// The files that must not be written to.
     pub fn files_read(&self) -> Vec<&Path> {
         let inputs = self.inputs.iter().filter(|path| !is_standard_input(path));
@@ -193,5 +169,38 @@ impl Options {
         };
         let others = of_mode.into_iter().flatten().chain([&self.destinations]);
         inputs.chain(others).map(PathBuf::as_path).collect()
+    }
+}
+
+impl Arguments {
+    /// By hand, because a need counts for nothing where what is needed conflicts with something else.
+    fn check_needs(&self) -> Result<(), clap::Error> {
+        let Printed { shadow, legacy_destinations, rollout, tiers, .. } = &self.printed;
+        let SetAside { max_messages, slow, .. } = &self.set_aside;
+        let needs = [
+            ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
+            ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
+            ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
+            ("--slow", slow.is_some(), "--max-messages", max_messages.is_some()),
+        ];
+        match needs.into_iter().find(|(_, is_given, _, other_is_given)| *is_given && !other_is_given) {
+            Some((option, _, other, _)) => {
+                Err(Self::command()
+                    .error(ErrorKind::MissingRequiredArgument, format!("{option} needs {other}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Printed {
+    fn mode(self) -> Mode {
+        match self.rollout {
+            Some(config) => Mode::Rollout { config, tiers: self.tiers },
+            None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
+            None if self.legacy => Mode::LegacyEvents,
+            None if self.explain => Mode::Explanations,
+            None => Mode::Events,
+        }
     }
 }

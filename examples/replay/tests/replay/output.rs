@@ -156,28 +156,46 @@ fn closed_output_ends_the_replay_quietly() {
 
 #[test]
 fn help_names_every_option_and_exit_status() {
-    for flag in ["--help", "-h"] {
-        let run = replay(&["--explain", flag], "");
-        for text in [
-            "--destinations",
-            "--explain",
-            "--legacy ",
-            "--shadow ",
-            "--legacy-destinations",
-            "--rollout",
-            "--tiers",
-            "--max-messages",
-            "--slow",
-            "--rejects",
-            "--max-line-bytes",
-            "\n  0 ",
-            "\n  1 ",
-            "\n  2 ",
-            "\n  3 ",
-        ] {
-            assert!(run.stdout.contains(text), "{text}");
-        }
-        assert!(run.stdout.lines().all(|line| line.len() <= 100), "{}", run.stdout);
+    let run = replay(&["--legacy", "--help"], "");
+    for text in [
+        "--destinations",
+        "--explain",
+        "--legacy\n",
+        "--shadow\n",
+        "--legacy-destinations",
+        "--rollout",
+        "--tiers",
+        "--max-messages",
+        "--slow",
+        "--rejects",
+        "--max-line-bytes",
+        "What is printed instead of the events:\n",
+        "What is set aside:\n",
+        "\n  0 ",
+        "\n  1 ",
+        "\n  2 ",
+        "\n  3 ",
+    ] {
+        assert!(run.stdout.contains(text), "{text}");
+    }
+    assert!(run.stdout.lines().all(|line| line.len() <= 100), "{}", run.stdout);
+    assert_eq!((run.stderr.as_str(), run.status), ("", Some(0)));
+}
+
+#[test]
+fn short_help_is_an_overview() {
+    let run = replay(&["-h"], "");
+    assert!(run.stdout.contains("--destinations"), "{}", run.stdout);
+    assert!(run.stdout.lines().count() <= 50, "{}", run.stdout);
+    assert!(run.stdout.lines().all(|line| line.len() <= 100), "{}", run.stdout);
+    assert_eq!((run.stderr.as_str(), run.status), ("", Some(0)));
+}
+
+#[test]
+fn the_version_is_said() {
+    for flag in ["--version", "-V"] {
+        let run = replay(&[flag], "");
+        assert_eq!(run.stdout, concat!("replay ", env!("CARGO_PKG_VERSION"), "\n"));
         assert_eq!((run.stderr.as_str(), run.status), ("", Some(0)));
     }
 }

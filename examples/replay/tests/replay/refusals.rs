@@ -68,30 +68,47 @@ fn destinations_that_are_not_there_are_refused() {
     assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
 }
 
+/// The options are refused, in a first line that says why.
+#[track_caller]
+fn assert_options_refused(run: &Run, message: &str) {
+    let first = run.stderr.split("\n\n").next().unwrap_or_default();
+    let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words, format!("error: {message}"), "{}", run.stderr);
+    assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+}
+
 #[test]
 fn options_that_make_no_sense_are_refused() {
     let folder = Folder::new("options_that_make_no_sense_are_refused");
     let destinations = folder.destinations();
     let with_destinations = |rest: &[&str]| replay(&[&["--destinations", &*destinations], rest].concat(), "");
-    assert_refused(&replay(&["--explain"], ""), "--destinations is missing, see --help");
-    assert_refused(&replay(&["-"], ""), "--destinations is missing, see --help");
-    assert_refused(&with_destinations(&["--explian"]), "invalid option '--explian', see --help");
-    assert_refused(&with_destinations(&["--rejects"]), "missing argument for option '--rejects', see --help");
-    assert_refused(
-        &with_destinations(&["--destinations", &destinations]),
-        "--destinations is given twice, see --help",
+    let missing = "the following required arguments were not provided: --destinations <FILE>";
+    assert_options_refused(&replay(&["--legacy"], ""), missing);
+    assert_options_refused(&replay(&["-"], ""), missing);
+    let misspelt = with_destinations(&["--legcay"]);
+    assert_options_refused(&misspelt, "unexpected argument '--legcay' found");
+    assert!(misspelt.stderr.contains("tip: a similar argument exists: '--legacy'"), "{}", misspelt.stderr);
+    assert_options_refused(
+        &with_destinations(&["--rejects"]),
+        "a value is required for '--rejects <FILE>' but none was supplied",
     );
-    for value in ["0", "-1", "64MiB", ""] {
-        assert_refused(
+    assert_options_refused(
+        &with_destinations(&["--destinations", &destinations]),
+        "the argument '--destinations <FILE>' cannot be used multiple times",
+    );
+    for value in ["0", "-1", "64MiB"] {
+        assert_options_refused(
             &with_destinations(&[&format!("--max-line-bytes={value}")]),
-            &format!("--max-line-bytes is `{value}`, expected a whole number of at least 1"),
+            &format!(
+                "invalid value '{value}' for '--max-line-bytes <N>': expected a whole number of at least 1"
+            ),
         );
     }
-    assert_refused(
+    assert_options_refused(
         &with_destinations(&["--max-messages=-1", "--slow=x"]),
-        "--max-messages is `-1`, expected a whole number of at least 0",
+        "invalid value '-1' for '--max-messages <N>': invalid digit found in string",
     );
-    assert_refused(
+    assert_options_refused(
         &with_destinations(&["-", "-"]),
         "`-` is given twice, and standard input can be read once",
     );
@@ -101,23 +118,26 @@ fn options_that_make_no_sense_are_refused() {
 fn options_that_do_not_go_together_are_refused() {
     let folder = Folder::new("options_that_do_not_go_together_are_refused");
     let destinations = folder.destinations();
-    let check = |rest: &[&str], message: &str| {
-        let run = replay(&[&["--destinations", &*destinations], rest].concat(), of_email("upd_1"));
-        assert_refused(&run, message);
-    };
-    let modes = [&["--explain"][..], &["--legacy"], &["--shadow"], &["--rollout", "rollout.json"]];
-    for (index, one) in modes.iter().enumerate() {
-        for other in &modes[index + 1..] {
-            let message = format!("{} and {} exclude each other, see --help", one[0], other[0]);
-            check(&[*one, *other].concat(), &message);
-            check(&[*other, *one].concat(), &message);
+    let run =
+        |rest: &[&str]| replay(&[&["--destinations", &*destinations], rest].concat(), of_email("upd_1"));
+    let modes = [
+        (&["--explain"][..], "--explain"),
+        (&["--legacy"], "--legacy"),
+        (&["--shadow"], "--shadow"),
+        (&["--rollout", "rollout.json"], "--rollout <FILE>"),
+    ];
+    for (one, name) in modes {
+        for (other, other_name) in modes.into_iter().filter(|(_, other)| *other != name) {
+            let message = format!("the argument '{name}' cannot be used with '{other_name}'");
+            assert_options_refused(&run(&[one, other].concat()), &message);
         }
     }
-    check(&["--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
-    check(&["--legacy", "--legacy-destinations", "x"], "--legacy-destinations needs --shadow, see --help");
-    check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout, see --help");
-    check(&["--max-messages", "1"], "--max-messages needs --slow, see --help");
-    check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages, see --help");
+    let check = |rest: &[&str], message: &str| assert_options_refused(&run(rest), message);
+    check(&["--legacy-destinations", "x"], "--legacy-destinations needs --shadow");
+    check(&["--legacy", "--legacy-destinations", "x"], "--legacy-destinations needs --shadow");
+    check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout");
+    check(&["--max-messages", "1"], "--max-messages needs --slow");
+    check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages");
 }
 
 #[test]
