@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::marker::PhantomData;
 use std::path::Path;
 
@@ -10,7 +9,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::failure::Failure;
-use crate::unusable::OfText;
+use crate::files;
+use crate::reading::unusable::OfText;
 
 /// What such a file is about, for people.
 pub struct Subject {
@@ -23,7 +23,7 @@ pub struct Subject {
 
 /// Reads the object, each name of which must be there once.
 pub fn read<V: DeserializeOwned>(path: &Path, subject: &Subject) -> Result<HashMap<String, V>, Failure> {
-    let text = fs::read(path).map_err(|error| Failure::of_file("read", path, &error))?;
+    let text = files::read(path)?;
     let mut reading = None;
     parse(&text, subject, &mut reading).map_err(|error| {
         let unusable = match reading {

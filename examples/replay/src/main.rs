@@ -2,39 +2,34 @@
 //!
 //! `cargo run --release -p replay -- --help` says how.
 
-mod comparison_key;
-mod connections;
+mod deciding;
 mod entries;
 mod failure;
-mod inputs;
-mod lines;
-mod numbers;
+mod files;
 mod options;
-mod outputs;
-mod progress;
-mod rejects;
-mod replay;
-mod routing;
-mod shadow;
-mod slow;
+mod pipeline;
+mod reading;
 mod summary;
-mod task;
-mod unusable;
+mod writing;
 
-use std::io::{self, BufWriter, Write};
-use std::process::ExitCode;
+use std::io::{self, Write};
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 
-use connections::Connections;
+use deciding::connections::Connections;
+use deciding::{Desk, Tasks};
 use failure::Failure;
-use inputs::Input;
 use options::Options;
-use rejects::Rejects;
-use replay::{Output, Replay};
-use slow::SlowLane;
-use task::Task;
+use pipeline::{Ending, Message, Pipeline};
+use reading::inputs::{Input, Position};
+use summary::Summary;
+use writing::Outputs;
+use writing::progress::Progress;
 
-/// What is written at once: few system calls, and still little memory.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// As shells have it: 128, and 2 for an interrupt.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = match Options::from_arguments() {
@@ -53,30 +48,44 @@ fn main() -> ExitCode {
 }
 
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
-    let connections = Connections::read(&options.destinations)?;
-    let task = Task::read(options)?;
-    let inputs = Input::open_all(&options.inputs)?;
-    let mut taken = options.files_read();
-    let rejects = match &options.rejects {
-        Some(path) => Rejects::to_file(path, &taken)?,
-        None => Rejects::to_standard_error(),
-    };
-    taken.extend(options.rejects.as_deref());
-    let slow = match &options.slow {
-        Some(slow) => Some(SlowLane::to_file(&slow.path, slow.max_messages, &taken)?),
-        None => None,
-    };
-    let output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-
-    let mut replay = Replay::new(&connections, &task, output, rejects, slow);
-    let output = replay.run(inputs, options.max_line_bytes)?;
-    let summary = replay.summary();
-    if output == Output::Open {
-        let _ = write!(io::stderr(), "{summary}");
+    let connections = Arc::new(Connections::read(&options.destinations)?);
+    let tasks = Tasks::read(options)?;
+    let position = Position::default();
+    let inputs = Input::open_all(&options.inputs, &position)?;
+    let progress = Progress::new(Input::length_of_all(&inputs), position);
+    let mut outputs = Outputs::create(options, progress)?;
+    if inputs.iter().any(Input::is_typed) {
+        let _ = writeln!(io::stderr(), "replay: reading updates, one a line; --help tells of files");
     }
-    Ok(match () {
-        () if summary.not_identical() > 0 => ExitCode::from(3),
-        () if summary.rejected_lines > 0 => ExitCode::from(2),
-        () => ExitCode::SUCCESS,
+
+    let fast_lane = options.slow.as_ref().map(|slow| slow.max_messages);
+    let desk = Desk { connections, fast_lane, max_line_bytes: options.max_line_bytes };
+    let mut summary = Summary::new(options);
+    let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
+    end_when_interrupted(said);
+    let ending = pipeline.write_all(&mut outputs, &mut summary)?;
+    if !matches!(ending, Ending::OutputClosed) {
+        let interrupted = if matches!(ending, Ending::Interrupted) { "interrupted: " } else { "" };
+        let _ = write!(io::stderr(), "{interrupted}{summary}");
+    }
+    Ok(match ending {
+        Ending::Cut(failure) => return Err(failure),
+        Ending::Interrupted => ExitCode::from(INTERRUPTED),
+        _ if summary.tally.not_identical() > 0 => ExitCode::from(3),
+        _ if summary.tally.rejected > 0 => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
     })
+}
+
+/// The first time, the replay ends with all that it has done; if that takes too long, the second time
+/// ends it at once.
+fn end_when_interrupted(said: Sender<Message>) {
+    let was_asked = AtomicBool::new(false);
+    // Where signals can't be heard, they end the program as they always do.
+    let _ = ctrlc::set_handler(move || {
+        if was_asked.swap(true, Ordering::Relaxed) {
+            process::exit(INTERRUPTED.into());
+        }
+        let _ = said.send(Message::Interrupted);
+    });
 }

@@ -2,11 +2,13 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use crate::inputs::{STANDARD_INPUT, is_standard_input};
+use crate::deciding::explanations::Filter;
+use crate::reading::inputs::{STANDARD_INPUT, is_standard_input};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/pipeline");
 
@@ -18,14 +20,18 @@ pub struct Options {
     pub slow: Option<Slow>,
     pub rejects: Option<PathBuf>,
     pub max_line_bytes: NonZeroU64,
+    /// How many workers decide; at least one.
+    pub jobs: usize,
 }
 
 /// What is printed about each update.
 pub enum Mode {
     /// The events.
     Events,
-    /// The verdict about each destination.
-    Explanations,
+    /// The verdict about each destination, as JSON.
+    Explanations(Arc<Filter>),
+    /// The same in words.
+    ExplanationsForPeople(Arc<Filter>),
     /// The events of the legacy flow.
     LegacyEvents,
     /// What differs between both flows.
@@ -59,8 +65,15 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     destinations: PathBuf,
 
+    /// How many threads decide; the output is the same, whatever their number
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+
     #[command(flatten)]
     printed: Printed,
+
+    #[command(flatten)]
+    explained: Explained,
 
     #[command(flatten)]
     set_aside: SetAside,
@@ -69,9 +82,14 @@ struct Arguments {
 #[derive(clap::Args)]
 #[command(next_help_heading = "What is printed instead of the events")]
 struct Printed {
-    /// The verdict about each update and destination, as JSON
+    /// Why each destination is sent something or nothing, in words, with the types and times of the
+    /// external IDs
     #[arg(long, group = "mode")]
     explain: bool,
+
+    /// The same for machines: a line of JSON for each update and destination
+    #[arg(long, group = "mode")]
+    explain_json: bool,
 
     /// The events of the legacy flow: each update with all external IDs to all destinations
     #[arg(long, group = "mode")]
@@ -95,6 +113,23 @@ struct Printed {
     /// is in none
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
+}
+
+/// Each may be given several times, and then any of them is meant.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is explained, with --explain or --explain-json")]
+struct Explained {
+    /// Only the update with this id
+    #[arg(long = "update", value_name = "ID")]
+    updates: Vec<String>,
+
+    /// Only updates of the profile with this id, or that merge it into another
+    #[arg(long = "profile", value_name = "ID")]
+    profiles: Vec<String>,
+
+    /// Only the verdicts about the destination with this id
+    #[arg(long = "destination", value_name = "ID")]
+    explained_destinations: Vec<String>,
 }
 
 #[derive(clap::Args)]
@@ -152,10 +187,11 @@ impl Options {
         Ok(Self {
             destinations: arguments.destinations,
             inputs: arguments.inputs,
-            mode: arguments.printed.mode(),
+            mode: arguments.printed.mode(arguments.explained),
             slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
             rejects,
             max_line_bytes,
+            jobs: arguments.jobs.into(),
         })
     }
 
@@ -163,7 +199,9 @@ impl Options {
     pub fn files_read(&self) -> Vec<&Path> {
         let inputs = self.inputs.iter().filter(|path| !is_standard_input(path));
         let of_mode = match &self.mode {
-            Mode::Events | Mode::Explanations | Mode::LegacyEvents => [None, None],
+            Mode::Events | Mode::Explanations(_) | Mode::ExplanationsForPeople(_) | Mode::LegacyEvents => {
+                [None, None]
+            }
             Mode::Shadow { legacy_destinations } => [legacy_destinations.as_ref(), None],
             Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
         };
@@ -175,9 +213,15 @@ impl Options {
 impl Arguments {
     /// By hand, because a need counts for nothing where what is needed conflicts with something else.
     fn check_needs(&self) -> Result<(), clap::Error> {
-        let Printed { shadow, legacy_destinations, rollout, tiers, .. } = &self.printed;
+        let Printed { explain, explain_json, shadow, legacy_destinations, rollout, tiers, .. } =
+            &self.printed;
+        let Explained { updates, profiles, explained_destinations } = &self.explained;
+        let explains = *explain || *explain_json;
         let SetAside { max_messages, slow, .. } = &self.set_aside;
         let needs = [
+            ("--update", !updates.is_empty(), "--explain", explains),
+            ("--profile", !profiles.is_empty(), "--explain", explains),
+            ("--destination", !explained_destinations.is_empty(), "--explain", explains),
             ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
             ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
             ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
@@ -194,12 +238,15 @@ impl Arguments {
 }
 
 impl Printed {
-    fn mode(self) -> Mode {
+    fn mode(self, explained: Explained) -> Mode {
+        let Explained { updates, profiles, explained_destinations: destinations } = explained;
+        let filter = Arc::new(Filter { updates, profiles, destinations });
         match self.rollout {
             Some(config) => Mode::Rollout { config, tiers: self.tiers },
             None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
             None if self.legacy => Mode::LegacyEvents,
-            None if self.explain => Mode::Explanations,
+            None if self.explain => Mode::ExplanationsForPeople(filter),
+            None if self.explain_json => Mode::Explanations(filter),
             None => Mode::Events,
         }
     }

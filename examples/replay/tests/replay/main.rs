@@ -1,5 +1,8 @@
 //! The replay as a program: what it reads, prints, refuses and exits with.
 
+mod jobs;
+mod layouts;
+mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod output;

@@ -45,7 +45,7 @@ fn assert_flat((once, ten_times): (u64, u64)) {
 fn memory_does_not_grow_with_the_number_of_lines() {
     let lines = format!("{}\n", of_email("upd_1")).repeat(5_000);
     assert_flat(peaks(&[], "memory_of_updates", &lines));
-    assert_flat(peaks(&["--explain"], "memory_of_explanations", &lines));
+    assert_flat(peaks(&["--explain-json"], "memory_of_explanations", &lines));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn destinations_that_are_sent_the_same_share_an_event() {
 fn explanations_are_one_per_update_and_destination() {
     let folder = Folder::new("explanations_are_one_per_update_and_destination");
     let input = format!("{}\n{}", of_email("upd_1"), update("upd_2", "out", ""));
-    let run = replay(&["--explain", "--destinations", &folder.destinations()], input);
+    let run = replay(&["--explain-json", "--destinations", &folder.destinations()], input);
     let expected = r#"{"update_id":"upd_1","destination":"dst_ads","verdict":"send_all","drop_reason":null,"external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"}]}
 {"update_id":"upd_1","destination":"dst_mail","verdict":"send_some","drop_reason":null,"external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"}]}
 {"update_id":"upd_1","destination":"dst_sms","verdict":"drop","drop_reason":"no_relevant_external_id","external_ids":[]}
@@ -61,7 +61,7 @@ fn computations_that_are_not_listed_go_nowhere() {
     let listed_empty = of_email("upd_1").replace("aud_1", "aud_empty");
     let not_listed = of_email("upd_2").replace("aud_1", "aud_2");
     let input = format!("{listed_empty}\n{not_listed}\n{}\n", of_email("upd_3"));
-    for arguments in [&["--destinations"][..], &["--explain", "--destinations"]] {
+    for arguments in [&["--destinations"][..], &["--explain-json", "--destinations"]] {
         let run = replay(&[arguments, &[&folder.destinations()]].concat(), input.clone());
         assert!(run.stdout.lines().all(|line| line.contains("upd_3")), "{}", run.stdout);
         assert_eq!(run.status, Some(0));
@@ -159,7 +159,7 @@ fn help_names_every_option_and_exit_status() {
     let run = replay(&["--legacy", "--help"], "");
     for text in [
         "--destinations",
-        "--explain",
+        "--explain-json",
         "--legacy\n",
         "--shadow\n",
         "--legacy-destinations",

@@ -112,6 +112,19 @@ pub fn count(run: &Run, label: &str) -> String {
     }
 }
 
+/// The rows of the summary, with one space between words.
+#[track_caller]
+pub fn rows(run: &Run) -> Vec<String> {
+    let (_, rows) = run.stderr.split_once(" updates/s, ").unwrap();
+    let rows = rows.split("How far the promise").next().unwrap();
+    squeezed(rows.split_once('\n').unwrap().1)
+}
+
+/// The lines, with one space between words.
+pub fn squeezed(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// The ids of the updates that were printed, in the order of their lines.
 pub fn update_ids(stdout: &str) -> Vec<String> {
     let id_of = |line| {

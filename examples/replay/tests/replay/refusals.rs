@@ -122,6 +122,7 @@ fn options_that_do_not_go_together_are_refused() {
         |rest: &[&str]| replay(&[&["--destinations", &*destinations], rest].concat(), of_email("upd_1"));
     let modes = [
         (&["--explain"][..], "--explain"),
+        (&["--explain-json"], "--explain-json"),
         (&["--legacy"], "--legacy"),
         (&["--shadow"], "--shadow"),
         (&["--rollout", "rollout.json"], "--rollout <FILE>"),
@@ -135,6 +136,9 @@ fn options_that_do_not_go_together_are_refused() {
     let check = |rest: &[&str], message: &str| assert_options_refused(&run(rest), message);
     check(&["--legacy-destinations", "x"], "--legacy-destinations needs --shadow");
     check(&["--legacy", "--legacy-destinations", "x"], "--legacy-destinations needs --shadow");
+    check(&["--legacy", "--update", "x"], "--update needs --explain");
+    check(&["--profile", "x"], "--profile needs --explain");
+    check(&["--destination", "x"], "--destination needs --explain");
     check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout");
     check(&["--max-messages", "1"], "--max-messages needs --slow");
     check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages");

@@ -34,7 +34,11 @@ fn each_kind_of_bad_line_is_set_aside_with_its_reason() {
         br#"{"id":"upd_1""#,
         r#"{"line":3,"error":"can't be read as JSON: EOF while parsing an object at column 13","input":"{\"id\":\"upd_1\""}"#,
     );
-    check(b"{}{}", r#"{"line":3,"error":"`id` is missing","input":"{}{}"}"#);
+    check(b"{}", r#"{"line":3,"error":"`id` is missing","input":"{}"}"#);
+    check(
+        b"{}{}",
+        r#"{"line":3,"error":"can't be read as JSON: trailing characters at column 3","input":"{}{}"}"#,
+    );
     check(b"[1]\r", r#"{"line":3,"error":"the input must be an object, not an array","input":"[1]"}"#);
     check(b" {\"id\": \"\"} ", r#"{"line":3,"error":"`id` is empty","input":" {\"id\": \"\"} "}"#);
     check(

@@ -13,7 +13,7 @@ fn monsters_are_set_aside_as_they_were() {
         "rollout.json",
         r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
     );
-    for flags in [&[][..], &["--explain"], &["--legacy"], &["--shadow"], &["--rollout", &rollout]] {
+    for flags in [&[][..], &["--explain-json"], &["--legacy"], &["--shadow"], &["--rollout", &rollout]] {
         let lane = ["--max-messages", "8", "--slow", &slow, "--destinations", &destinations];
         let run = replay(&[&lane, flags].concat(), input.clone());
         assert_eq!(folder.read("slow.ndjson"), format!("{monster}\n{monster}\n"), "{flags:?}");

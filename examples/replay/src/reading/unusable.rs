@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::Utf8Error;
 
+use idgroup::InputError;
 use serde_json::error::Category;
 
 #[derive(Debug)]
@@ -12,8 +13,13 @@ pub enum Unusable {
         max_bytes: NonZeroU64,
     },
     NotUtf8(Utf8Error),
-    /// Not JSON, or not an update.
-    NotAnUpdate(serde_json::Error),
+    NotJson(serde_json::Error),
+    NotAnUpdate {
+        error: InputError,
+        /// A field whose name is nearly that of the field that is missing.
+        instead: Option<String>,
+    },
+    ArrayNotClosed,
 }
 
 impl fmt::Display for Unusable {
@@ -28,12 +34,20 @@ impl fmt::Display for Unusable {
                 "not UTF-8 at column {}, `input` has U+FFFD for what could not be decoded",
                 error.valid_up_to() + 1
             ),
-            Self::NotAnUpdate(error) => write!(f, "{}", OfLine(error)),
+            Self::NotJson(error) => write!(f, "{}", OfLine(error)),
+            Self::NotAnUpdate { error, instead } => {
+                write!(f, "{error}")?;
+                match instead {
+                    Some(name) => write!(f, ", and `{}` is there", name.escape_debug()),
+                    None => Ok(()),
+                }
+            }
+            Self::ArrayNotClosed => f.write_str("the input ends before its array does"),
         }
     }
 }
 
-/// An error in the JSON of one line, where the number of the line is said elsewhere.
+/// An error in the JSON of one piece, where the number of the line is said elsewhere.
 struct OfLine<'e>(&'e serde_json::Error);
 
 impl fmt::Display for OfLine<'_> {

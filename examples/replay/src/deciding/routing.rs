@@ -1,20 +1,23 @@
 //! Which flow each update goes to.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{Counts, Destinations, ProfileUpdate, Release, Rollout, Routed};
+use idgroup::{Destinations, Lane, ProfileUpdate, Release, Rollout};
 
-use crate::comparison_key::random_comparison_key;
+use super::comparison_key::random_comparison_key;
+use super::{Making, Task};
 use crate::entries::{self, Subject};
 use crate::failure::Failure;
-use crate::unusable::OfText;
+use crate::files;
+use crate::reading::unusable::OfText;
 
 const TIERS: Subject =
     Subject { all: "the tier", named: "space", expected: "an object from space id to tier" };
 
+/// Prints the events of the flow that each update is routed to.
 pub struct Routing {
     release: Release,
     tier_of_space: HashMap<String, String>,
@@ -29,20 +32,28 @@ impl Routing {
         };
         Ok(Self { release, tier_of_space })
     }
+}
 
-    pub fn decide<'a>(
-        &self,
-        update: &'a ProfileUpdate,
-        destinations: &'a Destinations,
-        counts: &mut Counts,
-    ) -> Routed<'a> {
+impl Task for Arc<Routing> {
+    /// The comparison is bounded by as many messages as the fast lane.
+    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
         let tier = self.tier_of_space.get(update.space_id()).map(String::as_str);
-        self.release.decide(update, tier, destinations, counts)
+        let routed = self.release.decide(update, tier, destinations, &mut made.counts);
+        if made.lane_of(&routed.events) == Lane::Slow {
+            return Lane::Slow;
+        }
+        made.tally.add_route(routed.route);
+        made.tally.sent.add(&routed.events);
+        if let Some(comparison) = &routed.comparison {
+            made.tally.difference.add(comparison);
+        }
+        routed.events.iter().for_each(|event| made.print(event));
+        Lane::Fast
     }
 }
 
 fn read_rollout(path: &Path) -> Result<Rollout, Failure> {
-    let text = fs::read(path).map_err(|error| Failure::of_file("read", path, &error))?;
+    let text = files::read(path)?;
     serde_json::from_slice(&text).map_err(|error| {
         Failure::new(format!("can't use the rollout in `{}`: {}", path.display(), OfText(&error)))
     })

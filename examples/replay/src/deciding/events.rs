@@ -1,0 +1,36 @@
+//! The events of either flow.
+
+use idgroup::{Destinations, Lane, ProfileUpdate, decide_legacy_with};
+
+use super::decision::Decision;
+use super::{Making, Task};
+
+/// Prints the events of the dedupe flow.
+pub struct Events;
+
+/// Prints the events of the legacy flow.
+pub struct LegacyEvents;
+
+impl Task for Events {
+    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+        let Decision { events, .. } = Decision::about(update, destinations, &mut made.counts);
+        if made.lane_of(&events) == Lane::Slow {
+            return Lane::Slow;
+        }
+        made.tally.sent.add(&events);
+        events.iter().for_each(|event| made.print(event));
+        Lane::Fast
+    }
+}
+
+impl Task for LegacyEvents {
+    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+        let events = decide_legacy_with(update, destinations, &mut made.counts);
+        if made.lane_of(&events) == Lane::Slow {
+            return Lane::Slow;
+        }
+        made.tally.sent.add(&events);
+        events.iter().for_each(|event| made.print(event));
+        Lane::Fast
+    }
+}

@@ -1,0 +1,196 @@
+//! One thread reads, some decide, and this one writes, in the order of the input.
+//!
+//! A fixed number of chunks goes round: what is read waits for an empty one. So memory is bounded,
+//! however fast one side is.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::deciding::{Desk, Task, Tasks};
+use crate::failure::Failure;
+use crate::reading::Reader;
+use crate::reading::chunk::Chunk;
+use crate::reading::inputs::Input;
+use crate::summary::Summary;
+use crate::writing::{Outputs, Stop};
+
+/// For each worker: one that it works on, one that waits for it, and one that is written.
+const CHUNKS_OF_WORKER: usize = 3;
+
+/// How a replay came to its end.
+pub enum Ending {
+    /// All input was replayed.
+    Whole,
+    /// Somebody asked for an end, and all until then was replayed.
+    Interrupted,
+    /// The input could not be read to its end, and all until then was replayed.
+    Cut(Failure),
+    /// Whoever read standard output closed it.
+    OutputClosed,
+}
+
+/// What the thread that writes hears of the others.
+pub enum Message {
+    /// A worker is done with the chunk.
+    Done(Chunk),
+    /// There are so many chunks; less than the whole input, if it could not be read.
+    Read(u64, Result<(), Failure>),
+    /// The replay is to end where it is.
+    Interrupted,
+    /// Another thread panicked, and its chunk is lost.
+    Panicked,
+}
+
+pub struct Pipeline {
+    desk: Arc<Desk>,
+    /// The task, where it is not the workers'.
+    in_order: Option<Box<dyn Task>>,
+    heard: Receiver<Message>,
+    empty: Sender<Chunk>,
+    /// Chunks that are done before those that precede them.
+    early: BTreeMap<u64, Chunk>,
+    /// Of the chunk that is to be written.
+    next: u64,
+}
+
+/// What a worker needs.
+struct Worker {
+    desk: Arc<Desk>,
+    task: Option<Box<dyn Task>>,
+    filled: Arc<Mutex<Receiver<Chunk>>>,
+    done: Sender<Message>,
+}
+
+impl Pipeline {
+    /// Sets reader and workers to work. They are not waited for: a reader may wait for input that never
+    /// comes.
+    pub fn start(inputs: Vec<Input>, desk: Desk, tasks: Tasks, jobs: usize) -> (Self, Sender<Message>) {
+        let max_line_bytes = desk.max_line_bytes;
+        let desk = Arc::new(desk);
+        let (said, heard) = mpsc::channel();
+        let (empty, to_fill) = mpsc::channel();
+        let (filled, to_decide) = mpsc::channel();
+        let to_decide = Arc::new(Mutex::new(to_decide));
+        for _ in 0..jobs * CHUNKS_OF_WORKER {
+            let _ = empty.send(Chunk::default());
+        }
+        let (of_workers, in_order): (Vec<_>, _) = match tasks {
+            Tasks::OfWorkers(tasks) => (tasks.into_iter().map(Some).collect(), None),
+            Tasks::InOrder(task) => ((0..jobs).map(|_| None).collect(), Some(task)),
+        };
+        for task in of_workers {
+            let (desk, filled, done) = (desk.clone(), to_decide.clone(), said.clone());
+            let worker = Worker { desk, task, filled, done };
+            spawn(said.clone(), move || worker.work());
+        }
+        let reader = Reader { empty: to_fill, filled, max_line_bytes, chunks: 0 };
+        let read = said.clone();
+        spawn(said.clone(), move || read_all(reader, inputs, &read));
+        (Self { desk, in_order, heard, empty, early: BTreeMap::new(), next: 0 }, said)
+    }
+
+    /// Writes what is made, until the end. Whatever ends it, what was made until then is written, and
+    /// counted in the summary.
+    pub fn write_all(&mut self, outputs: &mut Outputs, summary: &mut Summary) -> Result<Ending, Failure> {
+        let written = self.write_until_end(outputs, summary);
+        outputs.progress.end();
+        outputs.flush()?;
+        match written {
+            Ok(ending) => Ok(ending),
+            Err(Stop::OutputClosed) => Ok(Ending::OutputClosed),
+            Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+
+    fn write_until_end(&mut self, outputs: &mut Outputs, summary: &mut Summary) -> Result<Ending, Stop> {
+        let mut end = None;
+        loop {
+            match end {
+                Some((chunks, _)) if chunks == self.next => break,
+                _ => {}
+            }
+            match self.hear(outputs)? {
+                Message::Done(chunk) => {
+                    self.early.insert(chunk.number, chunk);
+                    while let Some(chunk) = self.early.remove(&self.next) {
+                        self.write(chunk, outputs, summary)?;
+                    }
+                    outputs.progress.show(summary.tally.updates);
+                }
+                Message::Read(chunks, read) => end = Some((chunks, read)),
+                Message::Interrupted => return Ok(Ending::Interrupted),
+                Message::Panicked => {
+                    return Err(Failure::new("a part of the replay broke down, which is a bug of it").into());
+                }
+            }
+        }
+        match end {
+            Some((_, Err(failure))) => Ok(Ending::Cut(failure)),
+            _ => Ok(Ending::Whole),
+        }
+    }
+
+    /// Before it waits, files are brought up to date.
+    fn hear(&self, outputs: &mut Outputs) -> Result<Message, Stop> {
+        match self.heard.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Empty) => outputs.flush()?,
+            Err(TryRecvError::Disconnected) => {}
+        }
+        Ok(self.heard.recv().unwrap_or(Message::Panicked))
+    }
+
+    fn write(&mut self, mut chunk: Chunk, outputs: &mut Outputs, summary: &mut Summary) -> Result<(), Stop> {
+        if let Some(task) = &mut self.in_order {
+            self.desk.decide_kept(&mut **task, &mut chunk);
+        }
+        chunk.made.tally.bytes = chunk.input_bytes;
+        summary.tally.merge(&chunk.made.tally);
+        outputs.write(&chunk.made)?;
+        chunk.clear();
+        self.next += 1;
+        // Nobody takes it where all has been read.
+        let _ = self.empty.send(chunk);
+        Ok(())
+    }
+}
+
+fn read_all(mut reader: Reader, inputs: Vec<Input>, read: &Sender<Message>) {
+    let result = reader.read_all(inputs);
+    let _ = read.send(Message::Read(reader.chunks, result));
+}
+
+impl Worker {
+    fn work(mut self) {
+        while let Some(mut chunk) = next(&self.filled) {
+            self.desk.work(self.task.as_mut(), &mut chunk);
+            if self.done.send(Message::Done(chunk)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn next(filled: &Mutex<Receiver<Chunk>>) -> Option<Chunk> {
+    filled.lock().ok()?.recv().ok()
+}
+
+/// A thread of which it is said if it panics.
+fn spawn(said: Sender<Message>, work: impl FnOnce() + Send + 'static) {
+    struct Witness(Sender<Message>);
+
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            if thread::panicking() {
+                let _ = self.0.send(Message::Panicked);
+            }
+        }
+    }
+
+    thread::spawn(move || {
+        let _witness = Witness(said);
+        work();
+    });
+}
