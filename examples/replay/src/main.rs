@@ -10,6 +10,7 @@ mod options;
 mod pipeline;
 mod reading;
 mod summary;
+mod tour;
 mod writing;
 
 use std::io::{self, Write};
@@ -33,7 +34,11 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = match Options::from_arguments() {
-        Ok(options) => options,
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            let _ = tour::write(&mut io::stdout().lock());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
             // Who closes the pipe has seen enough.
             let _ = error.print();

@@ -10,8 +10,6 @@ use clap::{CommandFactory, Parser};
 use crate::deciding::explanations::Filter;
 use crate::reading::inputs::{STANDARD_INPUT, is_standard_input};
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/pipeline");
-
 pub struct Options {
     pub destinations: PathBuf,
     /// At least one.
@@ -160,18 +158,12 @@ fn at_least_one(text: &str) -> Result<NonZeroU64, &'static str> {
 }
 
 impl Options {
-    /// An error may also be a request for help, or for the version.
-    pub fn from_arguments() -> Result<Self, clap::Error> {
-        if std::env::args_os().len() == 1 {
-            let fixtures = Path::new(FIXTURES);
-            return Self::new(Arguments::try_parse_from([
-                "replay".as_ref(),
-                "--destinations".as_ref(),
-                fixtures.join("destinations.json").as_os_str(),
-                fixtures.join("updates.ndjson").as_os_str(),
-            ])?);
+    /// `None` without any argument. An error may also be a request for help, or for the version.
+    pub fn from_arguments() -> Result<Option<Self>, clap::Error> {
+        match std::env::args_os().len() {
+            ..=1 => Ok(None),
+            _ => Self::new(Arguments::try_parse()?).map(Some),
         }
-        Self::new(Arguments::try_parse()?)
     }
 
     fn new(mut arguments: Arguments) -> Result<Self, clap::Error> {

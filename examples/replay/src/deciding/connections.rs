@@ -26,6 +26,12 @@ impl Connections {
         Ok(Self { by_computation: entries::read(path, &SUBJECT)?, none: Destinations::default() })
     }
 
+    /// The same, from a text that is known to be good.
+    pub fn of_text(text: &str) -> Self {
+        let by_computation = serde_json::from_str(text).expect("a fixture that tests read, too");
+        Self { by_computation, none: Destinations::default() }
+    }
+
     pub fn of(&self, update: &ProfileUpdate) -> &Destinations {
         self.by_computation.get(update.computation().id()).unwrap_or(&self.none)
     }

@@ -4,8 +4,8 @@
 
 mod comparison_key;
 pub mod connections;
-mod decision;
-mod events;
+pub mod decision;
+pub mod events;
 pub mod explanations;
 mod routing;
 mod shadow;

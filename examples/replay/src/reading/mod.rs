@@ -3,7 +3,7 @@
 pub mod chunk;
 mod decompress;
 pub mod inputs;
-mod pieces;
+pub mod pieces;
 pub mod unusable;
 mod update;
 

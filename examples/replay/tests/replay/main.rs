@@ -13,3 +13,4 @@ mod rollout;
 mod shadow;
 mod slow;
 mod summary;
+mod tour;

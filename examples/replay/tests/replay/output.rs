@@ -113,16 +113,6 @@ fn files_and_standard_input_are_read_in_the_order_given() {
     assert_eq!(printed(&["--", &b]), ["upd_b"]);
 }
 
-#[test]
-fn no_arguments_replay_the_recording_of_the_library() {
-    let run = replay(&[], "this is not read");
-    assert!(!update_ids(&run.stdout).is_empty(), "{}", run.stderr);
-    assert!(run.stdout.lines().all(|line| line.starts_with(r#"{"message_id":"idg_"#)));
-    // Recorded as it came, bad lines and all.
-    assert_eq!(run.status, Some(2), "{}", run.stderr);
-    assert!(!run.stderr.contains("this is not read"), "{}", run.stderr);
-}
-
 /// Reads one line of output and closes the rest, like `head -1`.
 fn print_one_line(arguments: &[&str], input: String) -> (String, String, Option<i32>) {
     let mut child = start(arguments);

@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+
+/// The folder of the fixtures.
+pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
 
 /// What a run of the program left.
 pub struct Run {
@@ -23,6 +26,10 @@ pub fn replay(arguments: &[&str], input: impl Into<Vec<u8>>) -> Run {
     let writer = thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
+    of_output(output)
+}
+
+pub fn of_output(output: Output) -> Run {
     Run {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::program::{Folder, of_email, replay, start, update, update_ids};
+use crate::program::{FIXTURES, Folder, of_email, replay, start, update, update_ids};
 
 /// Replays `bad` between two good lines, and returns what was set aside.
 #[track_caller]
@@ -220,4 +220,18 @@ fn rejects_of_a_good_replay_are_an_empty_file() {
     let (destinations, rejects) = (folder.destinations(), folder.write("rejects.ndjson", "of the last run"));
     let run = replay(&["--destinations", &destinations, "--rejects", &rejects], of_email("upd_1"));
     assert_eq!((folder.read("rejects.ndjson").as_str(), run.status), ("", Some(0)));
+}
+
+#[test]
+fn the_bad_lines_of_the_recording_are_set_aside() {
+    let file = |name: &str| format!("{FIXTURES}/pipeline/{name}");
+    let destinations = file("destinations.json");
+    let run = replay(&["--destinations", &destinations, &file("bad_lines.ndjson")], "");
+    assert_eq!((run.stderr.matches("\"error\":").count(), run.status), (12, Some(2)));
+    let clean = replay(&["--destinations", &destinations, &file("clean.ndjson")], "");
+    assert_eq!((clean.stderr.matches("\"error\":").count(), clean.status), (0, Some(0)));
+    // The bad lines are all that sets the two recordings apart.
+    let with_bad_lines = replay(&["--destinations", &destinations, &file("updates.ndjson")], "");
+    assert!(with_bad_lines.stdout == clean.stdout);
+    assert_eq!(with_bad_lines.status, Some(2));
 }

@@ -1,8 +1,8 @@
 //! The legacy flow, and both flows side by side.
 
-use crate::program::{Folder, amplifying, count, of_email, replay, rows, squeezed, update, update_ids};
-
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
+use crate::program::{
+    FIXTURES, Folder, amplifying, count, of_email, replay, rows, squeezed, update, update_ids,
+};
 
 /// An email, a phone and two user ids: two messages to each destination that does not dedupe.
 fn two_messages(id: &str) -> String {
@@ -136,6 +136,27 @@ fn the_recordings_agree() {
     let run = replay(&["--shadow", "--destinations", &destinations, "--rejects", "/dev/null", &updates], "");
     assert_eq!((run.stdout.as_str(), run.status), ("", Some(2)));
     assert_eq!(count(&run, "comparison identical"), "440");
+}
+
+/// The old worker did not know of TikTok, and still knew of a webhook that is gone.
+#[test]
+fn what_a_change_of_destinations_changes_is_found() {
+    let file = |name: &str| format!("{FIXTURES}/pipeline/{name}");
+    let (destinations, legacy) = (file("destinations.json"), file("legacy_destinations.json"));
+    let arguments = ["--shadow", "--legacy-destinations", &legacy, "--destinations", &destinations];
+    let run = replay(&[&arguments[..], &[&file("clean.ndjson")]].concat(), "");
+    assert_eq!(run.status, Some(3));
+    assert!(run.stdout.contains("\"difference\":\"only_in_dedupe\""), "{}", run.stdout);
+    let messages = run.stdout.lines().filter(|line| line.contains("difference"));
+    for message in messages.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
+        let has = |id: &str| message["destinations"].as_array().unwrap().iter().any(|found| found == id);
+        let is_known = match message["difference"].as_str() {
+            Some("only_in_legacy") => has("dst_webhook_old") || !has("dst_tiktok"),
+            _ => has("dst_tiktok") || !has("dst_webhook_old"),
+        };
+        assert!(is_known, "{message}");
+    }
+    assert_eq!((&*count(&run, "comparison different"), &*count(&run, "comparison identical")), ("66", "374"));
 }
 
 #[test]
