@@ -82,16 +82,19 @@ fn any_external_id() -> impl Strategy<Value = ExternalId> {
 }
 
 fn any_trigger() -> impl Strategy<Value = Trigger> {
-    let profile = ("use_[1-3]", any_membership(), option::of(vec(any_key(), 0..3))).prop_map(
-        |(profile_id, membership, ids)| {
-            let profile = MergedProfile::new(profile_id, membership).unwrap();
+    let profile = (any_membership(), option::of(vec(any_key(), 0..3)));
+    // The update's own profile, and up to two others.
+    let merge = vec(profile, 1..4).prop_map(|profiles| {
+        Trigger::profile_merge((1..).zip(profiles).map(|(number, (membership, ids))| {
+            let profile = MergedProfile::new(format!("use_{number}"), membership).unwrap();
             ids.into_iter().fold(profile, MergedProfile::holding)
-        },
-    );
+        }))
+        .unwrap()
+    });
     prop_oneof![
         Just(Trigger::ValueChanged),
         vec(any_key(), 1..4).prop_map(|added| Trigger::new_external_id(added).unwrap()),
-        vec(profile, 1..3).prop_map(|profiles| Trigger::profile_merge(profiles).unwrap()),
+        merge,
         vec(any_key(), 1..3).prop_map(|removed| Trigger::external_id_removed(removed).unwrap()),
     ]
 }

@@ -1,8 +1,7 @@
 //! The events of either flow.
 
-use idgroup::{Destinations, Lane, ProfileUpdate, decide_legacy_with};
+use idgroup::{Destinations, Lane, ProfileUpdate, decide_legacy_with, decide_with};
 
-use super::decision::Decision;
 use super::{Making, Task};
 
 /// Prints the events of the dedupe flow.
@@ -13,7 +12,7 @@ pub struct LegacyEvents;
 
 impl Task for Events {
     fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
-        let Decision { events, .. } = Decision::about(update, destinations, &mut made.counts);
+        let events = decide_with(update, destinations, &mut made.counts);
         if made.lane_of(&events) == Lane::Slow {
             return Lane::Slow;
         }

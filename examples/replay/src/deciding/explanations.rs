@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use idgroup::{
-    DestinationVerdict, Destinations, ExternalId, Lane, MergedProfile, ProfileUpdate, Trigger, Verdict,
+    Decision, DestinationVerdict, Destinations, ExternalId, Lane, MergedProfile, ProfileUpdate, Trigger,
+    Verdict,
 };
 
-use super::decision::Decision;
 use super::{Making, Task};
 use crate::writing::palette::Palette;
 use crate::writing::words::{Arrival, Change, Name};
@@ -28,6 +28,8 @@ pub struct ExplanationsForPeople {
     filter: Arc<Filter>,
     palette: Palette,
 }
+
+const EXPLAINED: &str = "updates explained";
 
 /// How many IDs are listed of those that a destination is sent.
 const LISTED_IDS: usize = 12;
@@ -85,20 +87,24 @@ fn explain(
     made: &mut Making<'_>,
     print: impl FnOnce(&ProfileUpdate, &[DestinationVerdict<'_>], &mut Making<'_>),
 ) -> Lane {
+    if !filter.is_empty() {
+        // A row of the summary, even if none is.
+        made.tally.add_named(EXPLAINED, 0);
+    }
     if !filter.takes(update) {
         return Lane::Fast;
     }
-    let decision = Decision::about(update, destinations, &mut made.counts);
-    if made.lane_of(&decision.events) == Lane::Slow {
+    let decision = Decision::of_with(update, destinations, &mut made.counts);
+    if made.lane_of(decision.events()) == Lane::Slow {
         return Lane::Slow;
     }
-    made.tally.sent.add(&decision.events);
-    let explanation = decision.explanation();
-    let verdicts: Vec<_> = explanation.iter().filter(|verdict| filter.takes_destination(verdict)).collect();
-    if !filter.is_empty() {
-        made.tally.add_named("updates explained", u64::from(!verdicts.is_empty()));
-    }
+    made.tally.sent.add(decision.events());
+    let verdicts = decision.explanation().iter();
+    let verdicts: Vec<_> = verdicts.filter(|verdict| filter.takes_destination(verdict)).collect();
     if !verdicts.is_empty() {
+        if !filter.is_empty() {
+            made.tally.add_named(EXPLAINED, 1);
+        }
         print(update, &verdicts, made);
     }
     Lane::Fast

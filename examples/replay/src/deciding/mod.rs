@@ -4,7 +4,6 @@
 
 mod comparison_key;
 pub mod connections;
-pub mod decision;
 pub mod events;
 pub mod explanations;
 mod routing;
@@ -139,7 +138,7 @@ impl Desk {
         let destinations = self.connections.of(update);
         made.tally.updates += 1;
         made.tally.updates_without_destinations += u64::from(destinations.is_empty());
-        made.tally.gaps.count(update, line);
+        made.tally.look_alikes.look_at(update, line);
         let mut making = Making {
             output: &mut made.output,
             tally: &mut made.tally,

@@ -25,7 +25,7 @@ pub struct Routing {
 
 impl Routing {
     pub fn read(rollout: &Path, tiers: Option<&Path>, budget: ComparisonBudget) -> Result<Self, Failure> {
-        let release = Release { rollout: read_rollout(rollout)?, key: random_comparison_key(), budget };
+        let release = Release::new(read_rollout(rollout)?, random_comparison_key()).with_budget(budget);
         let tier_of_space = match tiers {
             Some(path) => entries::read(path, &TIERS)?,
             None => HashMap::new(),
@@ -38,7 +38,7 @@ impl Task for Arc<Routing> {
     /// The comparison is bounded by as many messages as the fast lane.
     fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
         let tier = self.tier_of_space.get(update.space_id()).map(String::as_str);
-        let routed = self.release.decide(update, tier, destinations, &mut made.counts);
+        let routed = self.release.decide_with(update, tier, destinations, &mut made.counts);
         if made.lane_of(&routed.events) == Lane::Slow {
             return Lane::Slow;
         }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use idgroup::compare::{
     Comparison, ComparisonBudget, ComparisonKey, Difference, Extent, OutboundSample, compare_events,
 };
-use idgroup::{Destinations, Flow, Lane, ProfileUpdate, decide_legacy_with};
+use idgroup::{Destinations, Flow, Lane, ProfileUpdate, decide_legacy_with, decide_with};
 use serde::Serialize;
 
 use super::comparison_key::random_comparison_key;
 use super::connections::Connections;
-use super::decision::Decision;
 use super::{Making, Task};
 
 /// Prints what differs: nothing about flows that are the same, and something about all others.
@@ -32,7 +31,7 @@ impl Task for Arc<Shadow> {
         let legacy_destinations =
             self.legacy_connections.as_ref().map_or(destinations, |connections| connections.of(update));
         let legacy = decide_legacy_with(update, legacy_destinations, &mut made.counts);
-        let Decision { events: dedupe, .. } = Decision::about(update, destinations, &mut made.counts);
+        let dedupe = decide_with(update, destinations, &mut made.counts);
         if [&legacy, &dedupe].iter().any(|events| made.lane_of(events) == Lane::Slow) {
             return Lane::Slow;
         }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Instant;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use idgroup::{DropReason, Flow, Verdict};
 
 use numbers::{grouped, size};
@@ -32,6 +32,9 @@ pub enum Flows {
     Both,
     Routed,
 }
+
+/// How wide sentences may run.
+const COLUMNS: u16 = 100;
 
 type Rows = Vec<(String, u64)>;
 
@@ -163,11 +166,16 @@ impl fmt::Display for Summary {
             counts.set_padding((0, 0));
         }
         writeln!(f, "{table}")?;
-        let mut gaps = self.tally.gaps.sentences().peekable();
-        if self.flows == Flows::Legacy || gaps.peek().is_none() {
+        let sentences = gaps::sentences(&self.tally.counts, &self.tally.look_alikes);
+        if sentences.is_empty() {
             return Ok(());
         }
         writeln!(f, "How far the promise of one message per stay reaches with this data:")?;
-        gaps.try_for_each(|sentence| writeln!(f, "- {sentence}"))
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
+        sentences.into_iter().for_each(|sentence| {
+            table.add_row(["-".to_owned(), sentence]);
+        });
+        writeln!(f, "{}", table.trim_fmt())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use idgroup::compare::{Comparison, Extent, OutboundSample};
 use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
-use super::gaps::Gaps;
+use super::gaps::LookAlikes;
 
 #[derive(Default)]
 pub struct Tally {
@@ -24,7 +24,7 @@ pub struct Tally {
     pub difference: Differences,
     /// What one task counts and no other does, by its label in the summary.
     named: BTreeMap<&'static str, u64>,
-    pub gaps: Gaps,
+    pub look_alikes: LookAlikes,
     /// Pieces of the input that can't be used.
     pub rejected: u64,
 }
@@ -82,7 +82,7 @@ impl Tally {
         self.counts.merge(&other.counts);
         self.difference.merge(&other.difference);
         other.named.iter().for_each(|(label, count)| self.add_named(label, *count));
-        self.gaps.merge(&other.gaps);
+        self.look_alikes.merge(&other.look_alikes);
         self.rejected += other.rejected;
     }
 }

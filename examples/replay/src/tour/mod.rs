@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use idgroup::{Counts, DropReason, ProfileUpdate, Verdict};
+use idgroup::{Decision, DropReason, ProfileUpdate, Verdict};
 
 use crate::deciding::connections::Connections;
-use crate::deciding::decision::Decision;
 use crate::deciding::events::Events;
 use crate::deciding::{Desk, Task};
 use crate::reading::chunk::Chunk;
@@ -49,7 +48,7 @@ fn write_update(
 ) -> io::Result<()> {
     let Palette { heading, sent, dropped } = palette;
     writeln!(output, "{heading}{}{heading:#} ({})", Change(update), Name(update.id()))?;
-    let decision = Decision::about(update, connections.of(update), &mut Counts::default());
+    let decision = Decision::of(update, connections.of(update));
     for verdict in decision.explanation().iter() {
         let style = if verdict.verdict().drop_reason().is_some() { dropped } else { sent };
         let mut row = table();

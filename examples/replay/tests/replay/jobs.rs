@@ -42,7 +42,7 @@ fn any_number_of_jobs_leaves_the_same() {
     let others = folder.write("others.json", r#"{"aud_1": [{"id": "dst_ads"}, {"id": "dst_crm"}]}"#);
     let rollout = folder.write(
         "rollout.json",
-        r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
+        r#"{"flag":{"name":"dedupe","share_basis_points":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
     );
     let (one, other) = (folder.write("one.ndjson", varied(6_000)), folder.write("other.ndjson", varied(500)));
     for flags in [

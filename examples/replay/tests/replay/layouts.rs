@@ -220,7 +220,10 @@ fn a_byte_order_mark_is_fine_in_every_file() {
     let folder = Folder::new("a_byte_order_mark_is_fine_in_every_file");
     let marked = |name: &str, text: &str| folder.write(name, format!("\u{feff}{text}"));
     let destinations = marked("d.json", r#"{"aud_1": [{"id": "dst_1"}]}"#);
-    let rollout = marked("r.json", r#"{"flag":{"name":"dedupe","share":10000},"gate":{"tiers":["beta"]}}"#);
+    let rollout = marked(
+        "r.json",
+        r#"{"flag":{"name":"dedupe","share_basis_points":10000},"gate":{"tiers":["beta"]}}"#,
+    );
     let tiers = marked("t.json", r#"{"spa_1": "beta"}"#);
     let updates = marked("u.ndjson", &of_email("upd_1"));
     let run =

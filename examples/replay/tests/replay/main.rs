@@ -1,5 +1,7 @@
 //! The replay as a program: what it reads, prints, refuses and exits with.
 
+mod explain;
+mod gaps;
 mod jobs;
 mod layouts;
 mod live;

@@ -69,7 +69,7 @@ fn memory_does_not_grow_with_the_number_of_messages() {
     let folder = Folder::new("memory_of_messages");
     let rollout = folder.write(
         "rollout.json",
-        r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
+        r#"{"flag":{"name":"dedupe","share_basis_points":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
     );
     for flags in [&["--legacy"][..], &["--shadow"], &["--rollout", &rollout]] {
         assert_flat(peaks_of_folder(&folder, flags, &ordinary, &with_monster));

@@ -19,9 +19,9 @@ fn events_are_printed_in_the_order_of_the_input() {
     let run = replay(&["--destinations", &folder.destinations()], two_updates());
     // Hashes and ids are of another implementation of the same definitions.
     let expected = [
-        r#"{"message_id":"idg_c9dce789a56e7186c75cf697322037a7","update_id":"upd_1","id_group":{"hash":"22abfa7fae3c0ca104537f644837db16","external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"},{"type":"phone","id":"+1","collection":"users","encoding":"none"}]},"destinations":["dst_ads"]}"#,
-        r#"{"message_id":"idg_3771694d8d6c85a11889865dff2819b1","update_id":"upd_1","id_group":{"hash":"5be25c1a6b84a5517960b3dccb164a07","external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"}]},"destinations":["dst_mail"]}"#,
-        r#"{"message_id":"idg_1f5923b28c8128dad87e3a48d8d75ba2","update_id":"upd_2","id_group":{"hash":"9aeb1f038d24a90a205c296c60267b4d","external_ids":[{"type":"email","id":"b@example.com","collection":"users","encoding":"none"}]},"destinations":["dst_ads"]}"#,
+        r#"{"message_id":"idg_c9dce789a56e7186c75cf697322037a7","update_id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"class":"audience","id":"aud_1"},"membership":"in","reason":"value_changed","id_group":{"hash":"22abfa7fae3c0ca104537f644837db16","external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"},{"type":"phone","id":"+1","collection":"users","encoding":"none"}]},"destinations":["dst_ads"]}"#,
+        r#"{"message_id":"idg_3771694d8d6c85a11889865dff2819b1","update_id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"class":"audience","id":"aud_1"},"membership":"in","reason":"value_changed","id_group":{"hash":"5be25c1a6b84a5517960b3dccb164a07","external_ids":[{"type":"email","id":"a@example.com","collection":"users","encoding":"none"}]},"destinations":["dst_mail"]}"#,
+        r#"{"message_id":"idg_1f5923b28c8128dad87e3a48d8d75ba2","update_id":"upd_2","space_id":"spa_1","profile_id":"use_1","computation":{"class":"audience","id":"aud_1"},"membership":"out","reason":"value_changed","id_group":{"hash":"9aeb1f038d24a90a205c296c60267b4d","external_ids":[{"type":"email","id":"b@example.com","collection":"users","encoding":"none"}]},"destinations":["dst_ads"]}"#,
     ];
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 4, "{}", run.stdout);

@@ -28,7 +28,7 @@ fn each_update_is_sent_from_the_flow_of_its_space() {
     let tiers = folder.write("tiers.json", r#"{"spa_beta": "beta", "spa_blocked": "beta"}"#);
     let spaces = ["beta", "blocked", "open", "other", "open"];
     let input = spaces.map(of_space).join("\n");
-    let rollout = r#"{"flag":{"name":"dedupe","share":10000},
+    let rollout = r#"{"flag":{"name":"dedupe","share_basis_points":10000},
         "gate":{"tiers":["beta"],"spaces":["spa_open"],"blocked_spaces":["spa_blocked"]}}"#;
     let (legacy, dedupe) = (r#"["dst_ads","dst_mail","dst_sms"]"#, r#"["dst_ads"]"#);
     let expect = |flows: [&str; 5]| -> Vec<(String, String)> {
@@ -70,7 +70,7 @@ fn comparisons_are_made_where_they_are_on() {
     let folder = Folder::new("comparisons_are_made_where_they_are_on");
     let rollout = |share: u16| {
         format!(
-            r#"{{"flag":{{"name":"dedupe","share":{share}}},"gate":{{"spaces":["spa_1"]}},"compare":true}}"#
+            r#"{{"flag":{{"name":"dedupe","share_basis_points":{share}}},"gate":{{"spaces":["spa_1"]}},"compare":true}}"#
         )
     };
     let input = format!("{}\n{}\nbad\n", of_email("upd_1"), of_space("other"));
@@ -91,12 +91,15 @@ fn comparisons_are_made_where_they_are_on() {
 fn unusable_rollouts_and_tiers_name_the_field() {
     let folder = Folder::new("unusable_rollouts_and_tiers_name_the_field");
     let path = folder.path("rollout.json");
-    let good = r#"{"flag":{"name":"dedupe","share":1}}"#;
+    let good = r#"{"flag":{"name":"dedupe","share_basis_points":1}}"#;
     for (rollout, message) in [
-        (r#"{"flag":{"name":"dedupe","share":10001}}"#, "`flag.share` is 10001, expected 0 to 10000"),
+        (
+            r#"{"flag":{"name":"dedupe","share_basis_points":10001}}"#,
+            "`flag.share_basis_points` is 10001, expected 0 to 10000",
+        ),
         ("{}", "`flag` is missing"),
         (
-            r#"{"flag":{"name":"dedupe","share":1},"gates":{}}"#,
+            r#"{"flag":{"name":"dedupe","share_basis_points":1},"gates":{}}"#,
             "`gates` is not a known field, expected `flag`, `gate` or `compare`",
         ),
         ("{", "can't be read as JSON: EOF while parsing an object at line 1 column 1"),

@@ -11,7 +11,7 @@ fn monsters_are_set_aside_as_they_were() {
     let input = format!("{}\n{monster}\r\nbad\n{}\n{monster}", amplifying("upd_1", 3, 2), of_email("upd_3"));
     let rollout = folder.write(
         "rollout.json",
-        r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
+        r#"{"flag":{"name":"dedupe","share_basis_points":10000},"gate":{"spaces":["spa_1"]},"compare":true}"#,
     );
     for flags in [&[][..], &["--explain-json"], &["--legacy"], &["--shadow"], &["--rollout", &rollout]] {
         let lane = ["--max-messages", "8", "--slow", &slow, "--destinations", &destinations];
@@ -70,7 +70,7 @@ fn nothing_slow_leaves_an_empty_file() {
 #[test]
 fn the_slow_lane_overwrites_nothing_that_is_used() {
     let folder = Folder::new("the_slow_lane_overwrites_nothing_that_is_used");
-    let rollout = folder.write("rollout.json", r#"{"flag":{"name":"dedupe","share":0}}"#);
+    let rollout = folder.write("rollout.json", r#"{"flag":{"name":"dedupe","share_basis_points":0}}"#);
     let tiers = folder.write("tiers.json", "{}");
     let input = folder.write("input.ndjson", of_email("upd_1"));
     let (destinations, rejects) = (folder.destinations(), folder.path("rejects.ndjson"));

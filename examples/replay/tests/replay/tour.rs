@@ -29,7 +29,7 @@ fn the_tour_tells_what_happened_to_one_person() {
     let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for told in [
         "use_032 entered the audience first_time_shopper (upd_0113) \
-         - dst_facebook (Facebook Custom Audiences) is sent all",
+         - dst_facebook (Facebook Custom Audiences) is sent the only external ID",
         "- dst_sendgrid_acme (SendGrid) is sent nothing, no_relevant_external_id: when the update was computed,",
         "use_032 gained an external ID of type email while in the audience first_time_shopper (upd_0122)",
         "- dst_sendgrid_acme (SendGrid) is sent 1 of 3 external IDs, the latest of type email",

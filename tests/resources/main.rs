@@ -1,0 +1,7 @@
+//! What the library takes of a machine, whatever it is given.
+
+#[path = "../support/counting_allocator.rs"]
+mod counting_allocator;
+
+mod hostile;
+mod memory;

@@ -1,0 +1,3 @@
+//! The texts that people and other programs read, pinned as snapshots.
+
+mod snapshots;
