@@ -166,6 +166,11 @@ impl Options {
         }
     }
 
+    #[cfg(test)]
+    pub fn of<const N: usize>(arguments: [&str; N]) -> Self {
+        Self::new(Arguments::try_parse_from(arguments).unwrap()).unwrap()
+    }
+
     fn new(mut arguments: Arguments) -> Result<Self, clap::Error> {
         if arguments.inputs.is_empty() {
             arguments.inputs.push(STANDARD_INPUT.into());

@@ -32,6 +32,7 @@ pub enum Ending {
 }
 
 /// What the thread that writes hears of the others.
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are chunks")]
 pub enum Message {
     /// A worker is done with the chunk.
     Done(Chunk),
@@ -97,6 +98,9 @@ impl Pipeline {
         let written = self.write_until_end(outputs, summary);
         outputs.progress.end();
         outputs.flush()?;
+        if let Some(task) = &mut self.in_order {
+            task.end()?;
+        }
         match written {
             Ok(ending) => Ok(ending),
             Err(Stop::OutputClosed) => Ok(Ending::OutputClosed),
@@ -193,4 +197,110 @@ fn spawn(said: Sender<Message>, work: impl FnOnce() + Send + 'static) {
         let _witness = Witness(said);
         work();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::num::NonZeroU64;
+    use std::path::PathBuf;
+
+    use idgroup::{Destinations, Lane, ProfileUpdate};
+
+    use super::*;
+    use crate::deciding::Making;
+    use crate::deciding::connections::Connections;
+    use crate::options::Options;
+    use crate::reading::inputs::Position;
+    use crate::writing::progress::Progress;
+
+    const UPDATES: usize = 3_000;
+
+    /// Prints the number of each update, which only one that decides in order knows.
+    struct Numbers {
+        decided: usize,
+        ended: Arc<Mutex<Option<usize>>>,
+    }
+
+    impl Task for Numbers {
+        fn decide(&mut self, update: &ProfileUpdate, _: &Destinations, made: &mut Making<'_>) -> Lane {
+            made.print(&(update.id(), self.decided));
+            self.decided += 1;
+            Lane::Fast
+        }
+
+        fn end(&mut self) -> Result<(), Failure> {
+            *self.ended.lock().unwrap() = Some(self.decided);
+            Ok(())
+        }
+    }
+
+    /// Panics at some update.
+    struct Panics;
+
+    impl Task for Panics {
+        fn decide(&mut self, update: &ProfileUpdate, _: &Destinations, _: &mut Making<'_>) -> Lane {
+            assert_ne!(update.id(), "upd_1000", "a test");
+            Lane::Fast
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Runs the tasks over a file of many updates, and returns what they printed.
+    fn run(test: &str, tasks: Tasks, jobs: usize) -> (Result<Ending, Failure>, String) {
+        let path = std::env::temp_dir().join(format!("replay_{test}_{}.ndjson", std::process::id()));
+        let line = |number: usize| {
+            format!(
+                r#"{{"id":"upd_{number}","space_id":"spa_1","profile_id":"use_1","computation":{{"id":"aud_1"}},"membership":"in","trigger":{{"reason":"value_changed"}},"external_ids":[]}}"#
+            )
+        };
+        let lines: Vec<String> = (0..UPDATES).map(line).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let inputs = Input::open_all(&[PathBuf::from(&path)], &Position::default()).unwrap();
+        let connections = Arc::new(Connections::of_text("{}"));
+        let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
+        let written = Written::default();
+        let progress = Progress::new(None, Position::default());
+        let mut outputs = Outputs::of_events(Box::new(written.clone()), progress);
+        let options = Options::of(["replay", "--destinations", "x"]);
+        let (mut pipeline, _) = Pipeline::start(inputs, desk, tasks, jobs);
+        let ending = pipeline.write_all(&mut outputs, &mut Summary::new(&options));
+        std::fs::remove_file(path).unwrap();
+        let printed = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        (ending, printed)
+    }
+
+    #[test]
+    fn one_task_decides_in_order_whatever_reads() {
+        for jobs in [1, 4] {
+            let ended = Arc::new(Mutex::new(None));
+            let task = Numbers { decided: 0, ended: ended.clone() };
+            let (ending, printed) = run(&format!("in_order_{jobs}"), Tasks::InOrder(Box::new(task)), jobs);
+            assert!(matches!(ending, Ok(Ending::Whole)));
+            let expected: String = (0..UPDATES).map(|n| format!("[\"upd_{n}\",{n}]\n")).collect();
+            assert!(printed == expected);
+            assert_eq!(*ended.lock().unwrap(), Some(UPDATES));
+        }
+    }
+
+    #[test]
+    fn a_panic_elsewhere_ends_the_replay() {
+        for jobs in [1, 4] {
+            let tasks = (0..jobs).map(|_| Box::new(Panics) as Box<dyn Task>).collect();
+            let (ending, _) = run(&format!("panic_{jobs}"), Tasks::OfWorkers(tasks), jobs);
+            assert!(ending.is_err_and(|failure| failure.to_string().contains("which is a bug")));
+        }
+    }
 }

@@ -72,7 +72,7 @@ fn open_file(path: &Path) -> io::Result<(File, Option<u64>)> {
     let metadata = file.metadata()?;
     match metadata.is_dir() {
         true => Err(io::ErrorKind::IsADirectory.into()),
-        false => Ok((file, metadata.is_file().then(|| metadata.len()))),
+        false => Ok((file, metadata.is_file().then_some(metadata.len()))),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::options::Options;
 
 /// Where events, rejects and slow updates go.
 pub struct Outputs {
+    events: Box<dyn Write>,
     rejects: Rejects,
     slow: Option<WrittenFile>,
     pub progress: Progress,
@@ -54,7 +55,13 @@ impl Outputs {
             Some(slow) => Some(WrittenFile::create("--slow", &slow.path, &taken)?),
             None => None,
         };
-        Ok(Self { rejects, slow, progress })
+        Ok(Self { events: Box::new(io::stdout().lock()), rejects, slow, progress })
+    }
+
+    /// Writes events there, and nothing else anywhere.
+    #[cfg(test)]
+    pub fn of_events(events: Box<dyn Write>, progress: Progress) -> Self {
+        Self { events, rejects: Rejects::StandardError, slow: None, progress }
     }
 
     /// Writes whole lines, events last: where nobody reads them any more, the rest is written.
@@ -73,8 +80,8 @@ impl Outputs {
         if made.output.is_empty() {
             return Ok(());
         }
-        let mut output = io::stdout().lock();
-        output.write_all(&made.output).and_then(|()| output.flush()).map_err(Stop::of_standard_output)
+        let written = self.events.write_all(&made.output).and_then(|()| self.events.flush());
+        written.map_err(Stop::of_standard_output)
     }
 
     /// Leaves nothing in memory that could be in a file.
