@@ -51,11 +51,12 @@ pub struct Slow {
     version,
     max_term_width = 100,
     override_usage = "replay --destinations <FILE> [OPTIONS] [UPDATES]...\n       replay",
-    after_help = "See --help for the formats and the exit status.",
+    after_help = "Without any argument it gives a tour. See --help for formats and exit status.",
     after_long_help = include_str!("formats.txt"),
 )]
 struct Arguments {
-    /// Updates in JSON, one a line; without a file, or where one is `-`, standard input
+    /// Updates in JSON, one a line or in an array, compressed or not; without a file, or where one is
+    /// `-`, standard input
     #[arg(value_name = "UPDATES")]
     inputs: Vec<PathBuf>,
 

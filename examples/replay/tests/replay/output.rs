@@ -160,11 +160,13 @@ fn help_names_every_option_and_exit_status() {
         "--rejects",
         "--max-line-bytes",
         "What is printed instead of the events:\n",
+        "What is explained, with --explain or --explain-json:\n",
         "What is set aside:\n",
         "\n  0 ",
         "\n  1 ",
         "\n  2 ",
         "\n  3 ",
+        "\n  130 ",
     ] {
         assert!(run.stdout.contains(text), "{text}");
     }
