@@ -19,6 +19,10 @@ use crate::writing::{Outputs, Stop};
 /// For each worker: one that it works on, one that waits for it, and one that is written.
 const CHUNKS_OF_WORKER: usize = 3;
 
+/// What is made of a chunk grows with the number of destinations, so that with many of them it holds fewer
+/// updates.
+const MAX_VERDICTS_OF_CHUNK: usize = 10_000;
+
 /// How a replay came to its end.
 pub enum Ending {
     /// All input was replayed.
@@ -69,13 +73,14 @@ impl Pipeline {
     /// comes.
     pub fn start(inputs: Vec<Input>, desk: Desk, tasks: Tasks, jobs: usize) -> (Self, Sender<Message>) {
         let max_line_bytes = desk.max_line_bytes;
+        let max_pieces = (MAX_VERDICTS_OF_CHUNK / desk.connections.most().max(1)).max(1);
         let desk = Arc::new(desk);
         let (said, heard) = mpsc::channel();
         let (empty, to_fill) = mpsc::channel();
         let (filled, to_decide) = mpsc::channel();
         let to_decide = Arc::new(Mutex::new(to_decide));
         for _ in 0..jobs * CHUNKS_OF_WORKER {
-            let _ = empty.send(Chunk::default());
+            let _ = empty.send(Chunk::new(max_pieces));
         }
         let (of_workers, in_order): (Vec<_>, _) = match tasks {
             Tasks::OfWorkers(tasks) => (tasks.into_iter().map(Some).collect(), None),

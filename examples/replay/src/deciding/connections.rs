@@ -32,6 +32,11 @@ impl Connections {
         Self { by_computation, none: Destinations::default() }
     }
 
+    /// How many destinations the computation has that has the most.
+    pub fn most(&self) -> usize {
+        self.by_computation.values().map(Destinations::len).max().unwrap_or(0)
+    }
+
     pub fn of(&self, update: &ProfileUpdate) -> &Destinations {
         self.by_computation.get(update.computation().id()).unwrap_or(&self.none)
     }

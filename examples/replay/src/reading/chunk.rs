@@ -12,7 +12,6 @@ const KEPT_CAPACITY: usize = 256 * 1024;
 
 /// Whole pieces of an input, and what was made of them. There is a fixed number of chunks, used again
 /// and again: more than they hold is not in memory.
-#[derive(Default)]
 pub struct Chunk {
     /// Among all chunks, in the order of the input, from 0.
     pub number: u64,
@@ -22,6 +21,7 @@ pub struct Chunk {
     pub input_bytes: u64,
     bytes: Vec<u8>,
     pieces: Vec<Piece>,
+    max_pieces: usize,
     /// Those that are decided later, each with the position of its piece.
     updates: Vec<(ProfileUpdate, usize)>,
     pub made: Made,
@@ -54,10 +54,28 @@ pub enum Kind {
 }
 
 impl Chunk {
+    /// An empty one for so many pieces, at least one.
+    pub fn new(max_pieces: usize) -> Self {
+        Self {
+            number: 0,
+            file: None,
+            input_bytes: 0,
+            bytes: Vec::new(),
+            pieces: Vec::new(),
+            max_pieces,
+            updates: Vec::new(),
+            made: Made::default(),
+        }
+    }
+
     pub fn push(&mut self, line: u64, element: Option<u64>, kind: Kind, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.pieces.push(Piece { range: start..self.bytes.len(), line, element, kind });
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.pieces.len() >= self.max_pieces
     }
 
     /// Whether it holds no piece.

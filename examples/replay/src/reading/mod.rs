@@ -63,18 +63,20 @@ impl Reader {
             Err(error) => return Ok(Err(error)),
         };
         let end = loop {
-            match input.read(&mut buffer) {
+            let read = match input.read(&mut buffer) {
                 Ok(0) => break Ok(()),
-                Ok(read) => {
-                    chunk.input_bytes += read as u64;
-                    splitter.split(&buffer[..read], &mut chunk);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => break Err(error),
+            };
+            chunk.input_bytes += read as u64;
+            let mut rest = splitter.split(&buffer[..read], &mut chunk);
+            while !rest.is_empty() {
+                chunk = self.exchange(chunk, &name)?;
+                rest = splitter.split(rest, &mut chunk);
             }
             if !chunk.is_empty() {
-                self.hand_on(chunk)?;
-                chunk = self.empty_chunk(&name)?;
+                chunk = self.exchange(chunk, &name)?;
             }
         };
         splitter.finish(&mut chunk);
@@ -86,6 +88,12 @@ impl Reader {
         let mut chunk = self.empty.recv().map_err(|_| Abandoned)?;
         chunk.file.clone_from(name);
         Ok(chunk)
+    }
+
+    /// Hands a chunk on, for an empty one.
+    fn exchange(&mut self, chunk: Chunk, name: &Option<Arc<str>>) -> Result<Chunk, Abandoned> {
+        self.hand_on(chunk)?;
+        self.empty_chunk(name)
     }
 
     fn hand_on(&mut self, mut chunk: Chunk) -> Result<(), Abandoned> {

@@ -74,9 +74,9 @@ impl Splitter {
         Self { layout: Layout::Mark(0), pending, line: 1 }
     }
 
-    /// Hands the pieces that end in `bytes` to the chunk.
-    pub fn split(&mut self, mut bytes: &[u8], chunk: &mut Chunk) {
-        while !bytes.is_empty() {
+    /// Hands the pieces that end in `bytes` to the chunk; returns what is left where that is full.
+    pub fn split<'b>(&mut self, mut bytes: &'b [u8], chunk: &mut Chunk) -> &'b [u8] {
+        while !bytes.is_empty() && !chunk.is_full() {
             let used = match &mut self.layout {
                 Layout::Mark(read) => match bytes[0] == BYTE_ORDER_MARK[*read] {
                     true if *read + 1 == BYTE_ORDER_MARK.len() => {
@@ -99,6 +99,7 @@ impl Splitter {
             };
             bytes = &bytes[used..];
         }
+        bytes
     }
 
     /// The input has ended, and with it what was pending.

@@ -60,7 +60,7 @@ fn write_update(
 
 /// The whole recording, as the replay takes it.
 fn replay(connections: Arc<Connections>) -> Tally {
-    let mut chunk = Chunk::default();
+    let mut chunk = Chunk::new(usize::MAX);
     let mut splitter = Splitter::new(NonZeroU64::MAX);
     splitter.split(fixtures::UPDATES.as_bytes(), &mut chunk);
     splitter.finish(&mut chunk);

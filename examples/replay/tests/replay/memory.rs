@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use crate::program::{Folder, amplifying, binary, of_email};
 
@@ -26,14 +29,19 @@ fn peaks_of_folder(folder: &Folder, flags: &[&str], first: &str, second: &str) -
     let mut peak_after = |input: &str| {
         stdin.write_all(input.as_bytes()).unwrap();
         // All but what the pipe holds has been read by now.
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+        peak_of(&child)
     };
     let peaks = (peak_after(first), peak_after(second));
     drop(stdin);
     assert!(child.wait().unwrap().code().is_some());
     peaks
+}
+
+/// The peak of the memory of a program that still runs, in KiB.
+fn peak_of(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
 #[track_caller]
@@ -46,6 +54,60 @@ fn memory_does_not_grow_with_the_number_of_lines() {
     let lines = format!("{}\n", of_email("upd_1")).repeat(5_000);
     assert_flat(peaks(&[], "memory_of_updates", &lines));
     assert_flat(peaks(&["--explain-json"], "memory_of_explanations", &lines));
+    assert_flat(peaks(&["--explain"], "memory_of_words", &lines));
+    // Each worker has chunks and a heap of its own, and some come into use late.
+    let (once, ten_times) = peaks(&["--jobs", "4"], "memory_of_jobs", &lines);
+    assert!(ten_times < once + 4 * 512, "{once} KiB grew to {ten_times} KiB");
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_elements() {
+    let elements = format!("{},\n", of_email("upd_1")).repeat(5_000);
+    let folder = Folder::new("memory_of_elements");
+    assert_flat(peaks_of_folder(&folder, &[], &format!("[{elements}"), &elements.repeat(10)));
+    // One that never ends.
+    let element = format!("[{{\"text\":\"{}", "x".repeat(100_000));
+    let flags = ["--max-line-bytes", "1000"];
+    assert_flat(peaks_of_folder(&folder, &flags, &element, &"x".repeat(5_000_000)));
+}
+
+/// Of 20 MB that are 20 kB when compressed.
+#[test]
+fn memory_does_not_grow_with_what_compression_saved() {
+    let lines = |number: usize| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(format!("{}\n", of_email("upd_1")).repeat(number).as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let peak = |number: usize| {
+        let folder = Folder::new("memory_of_compressed");
+        let input = folder.write("input.gz", lines(number));
+        // Blank lines, so that the end is not yet seen when the peak is.
+        peaks_of_folder(&folder, &[&input, "-"], &"\n".repeat(200_000), "").0
+    };
+    let (once, ten_times) = (peak(10_000), peak(100_000));
+    assert!(ten_times < once + 512, "{once} KiB grew to {ten_times} KiB");
+}
+
+/// Together they would be 100 MB of explanations.
+#[test]
+fn memory_is_that_of_few_updates_where_there_are_many_destinations() {
+    let folder = Folder::new("memory_of_destinations");
+    let all: Vec<String> = (0..5_000).map(|id| format!(r#"{{"id":"dst_{id}"}}"#)).collect();
+    let destinations = folder.write("many.json", format!(r#"{{"aud_1":[{}]}}"#, all.join(",")));
+    let lines = format!("{}\n", of_email("upd_1")).repeat(150);
+    let input = folder.write("input.ndjson", &lines);
+    let mut child = Command::new(binary())
+        .args(["--explain-json", "--destinations", &destinations, &input, "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("\n".repeat(200_000).as_bytes()).unwrap();
+    let peak = peak_of(&child);
+    child.wait().unwrap();
+    assert!(peak < 30_000, "{peak} KiB");
 }
 
 #[test]
