@@ -4,6 +4,8 @@
 //! run these.
 #![allow(dead_code, reason = "each fuzz target uses one of these")]
 
+#[path = "../../tests/support/build.rs"]
+mod build;
 pub mod comparison;
 pub mod destinations;
 pub mod rollout;

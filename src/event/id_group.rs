@@ -118,9 +118,8 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::build::entry_of;
     use crate::input::external_id::Collection;
-    use crate::input::trigger::Trigger;
-    use crate::input::update::{Computation, Membership};
 
     fn users(id_type: &str, id: &str) -> ExternalIdKey {
         ExternalIdKey::new(id_type, id).unwrap()
@@ -152,16 +151,7 @@ mod tests {
     #[test]
     fn message_ids_are_those_of_sha256sum() {
         let ids = ExternalIds::new(Vec::from([users("email", "a@example.com").into()]));
-        let update = ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
-            .build()
-            .unwrap();
-        let message_id = MessageIds::of(&update).for_group(IdGroup::new(&ids, Positions::All).hash());
+        let message_id = MessageIds::of(&entry_of([])).for_group(IdGroup::new(&ids, Positions::All).hash());
         // idgroup/message/1\0\0\0\5spa_1\0\0\0\5aud_1\0\0\0\5use_1\0\0\0\5upd_1
         //                  \x5b\xe2\x5c\x1a\x6b\x84\xa5\x51\x79\x60\xb3\xdc\xcb\x16\x4a\x07
         assert_eq!(message_id.to_string(), "idg_3771694d8d6c85a11889865dff2819b1");
@@ -173,12 +163,16 @@ mod tests {
         // By type, `accounts` comes after `users` here; by identity it comes first.
         let keys = [users("email", "a"), accounts("phone", "1")];
         let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
-        let (selected, all) = (IdGroup::new(&ids, Positions::of(0..2)), IdGroup::new(&ids, Positions::All));
+        let (selected, all) =
+            (IdGroup::new(&ids, Positions::of(0..2, ids.as_slice())), IdGroup::new(&ids, Positions::All));
         assert_eq!(selected, all);
 
         let one = ExternalIds::new(Vec::from([users("email", "a").into()]));
-        assert_eq!(IdGroup::new(&one, Positions::of(0..1)), IdGroup::new(&one, Positions::All));
-        assert_ne!(IdGroup::new(&ids, Positions::of(0..1)), all);
+        assert_eq!(
+            IdGroup::new(&one, Positions::of(0..1, one.as_slice())),
+            IdGroup::new(&one, Positions::All)
+        );
+        assert_ne!(IdGroup::new(&ids, Positions::of(0..1, ids.as_slice())), all);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::input::update::{Computation, Membership, ProfileUpdate};
 
 /// Collects the fields of a [`ProfileUpdate`]; [`build`](Self::build) checks them.
 #[derive(Clone, Debug, Default)]
+#[must_use = "nothing is made before `build` is called"]
 pub struct ProfileUpdateBuilder {
     id: Option<String>,
     space_id: Option<String>,
@@ -56,6 +57,11 @@ impl ProfileUpdateBuilder {
         Self { computed_at: Some(computed_at), ..self }
     }
 
+    /// When the update was computed, or that it is unknown.
+    pub fn maybe_computed_at(self, computed_at: Option<Timestamp>) -> Self {
+        Self { computed_at, ..self }
+    }
+
     /// Required: why the update was emitted.
     pub fn trigger(self, trigger: Trigger) -> Self {
         Self { trigger: Some(trigger), ..self }
@@ -96,4 +102,33 @@ impl ProfileUpdateBuilder {
 
 fn given<T>(name: &str, value: Option<T>) -> Result<T, InputError> {
     value.ok_or_else(|| InputError::new(name, Problem::Missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::entry;
+    use crate::input::trigger::MergedProfile;
+
+    #[test]
+    fn the_time_may_be_given_as_an_option() {
+        let known = entry().computed_at(Timestamp::MAX);
+        assert_eq!(entry().maybe_computed_at(Some(Timestamp::MAX)).build(), known.clone().build());
+        assert_eq!(known.maybe_computed_at(None).build(), entry().build());
+    }
+
+    #[test]
+    fn a_merge_states_the_own_profile() {
+        let merge_of = |ids: &[&str]| {
+            let profiles = ids.iter().map(|id| MergedProfile::new(*id, Membership::Out).unwrap());
+            entry().trigger(Trigger::profile_merge(profiles).unwrap()).build()
+        };
+        merge_of(&["use_1"]).unwrap();
+        merge_of(&["use_0", "use_1", "use_2"]).unwrap();
+        for others in [&["use_2"][..], &["use_0", "use_2"], &["use_10"], &["Use_1"]] {
+            let refused = merge_of(others).unwrap_err();
+            assert_eq!(refused.field(), "trigger.profiles");
+            assert_eq!(*refused.problem(), Problem::WithoutOwnProfile { profile_id: "use_1".into() });
+        }
+    }
 }

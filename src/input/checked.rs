@@ -20,5 +20,5 @@ use crate::input::error::InputError;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Checked<T>(pub Result<T, InputError>);

@@ -9,7 +9,7 @@ use crate::input::external_id::ExternalId;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
 /// identities beside it: sorted once, when the update comes in, and not once per destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalIds {
     latest_first: Box<[ExternalId]>,
     /// Positions in `latest_first`, by collection, type and id.
@@ -81,16 +81,9 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
+    use crate::build::{at, id};
     use crate::input::external_id::Collection;
     use crate::input::timestamp::Timestamp;
-
-    fn id(id_type: &str, id: &str) -> ExternalId {
-        ExternalId::new(id_type, id).unwrap()
-    }
-
-    fn at(second: i128) -> Timestamp {
-        Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
-    }
 
     #[track_caller]
     fn assert_order(ids: &[ExternalId], latest_first: &str, by_identity: &str) {

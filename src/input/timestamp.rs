@@ -7,6 +7,11 @@ use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcDateTime};
 
+use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::read::field::Field;
+use crate::input::read::shape::Text;
+use crate::input::read::{Read, deserialize_by_read};
+
 /// A point in time with nanosecond resolution, in the years 0000 to 9999 UTC.
 ///
 /// Read from [RFC 3339] with an offset and up to nine fractional digits, and compared as a point in
@@ -30,6 +35,30 @@ use time::{OffsetDateTime, UtcDateTime};
 pub struct Timestamp(UtcDateTime);
 
 impl Timestamp {
+    /// The first nanosecond of the year 0000 UTC.
+    pub const MIN: Self = Self::in_range(-62_167_219_200_000_000_000);
+
+    /// The last nanosecond of the year 9999 UTC.
+    pub const MAX: Self = Self::in_range(253_402_300_799_999_999_999);
+
+    /// The point `milliseconds` after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// # Errors
+    ///
+    /// A point outside the years 0000 to 9999, which RFC 3339 can't write.
+    pub fn from_unix_milliseconds(milliseconds: i64) -> Result<Self, MalformedTimestamp> {
+        Self::from_unix_nanoseconds(i128::from(milliseconds).saturating_mul(1_000_000))
+    }
+
+    /// The point `microseconds` after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// # Errors
+    ///
+    /// A point outside the years 0000 to 9999, which RFC 3339 can't write.
+    pub fn from_unix_microseconds(microseconds: i64) -> Result<Self, MalformedTimestamp> {
+        Self::from_unix_nanoseconds(i128::from(microseconds).saturating_mul(1_000))
+    }
+
     /// The point `nanoseconds` after 1970-01-01T00:00:00Z, or before it if negative.
     ///
     /// # Errors
@@ -42,9 +71,36 @@ impl Timestamp {
             .ok_or(MalformedTimestamp)
     }
 
+    /// Whole milliseconds since 1970-01-01T00:00:00Z, negative before it: what is less than a millisecond
+    /// is cut off towards the past.
+    pub fn unix_milliseconds(self) -> i64 {
+        self.0.unix_timestamp().saturating_mul(1_000).saturating_add(self.0.millisecond().into())
+    }
+
+    /// Whole microseconds since 1970-01-01T00:00:00Z, negative before it: what is less than a microsecond
+    /// is cut off towards the past.
+    pub fn unix_microseconds(self) -> i64 {
+        self.0.unix_timestamp().saturating_mul(1_000_000).saturating_add(self.0.microsecond().into())
+    }
+
     /// Nanoseconds since 1970-01-01T00:00:00Z, negative before it.
     pub fn unix_nanoseconds(self) -> i128 {
         self.0.unix_timestamp_nanos()
+    }
+
+    /// For constants: what is out of range is 1970, which a test would see.
+    const fn in_range(nanoseconds: i128) -> Self {
+        match UtcDateTime::from_unix_timestamp_nanos(nanoseconds) {
+            Ok(point) => Self(point),
+            Err(_) => Self(UtcDateTime::UNIX_EPOCH),
+        }
+    }
+
+    /// The time that a field holds, or an error that names the field.
+    pub(crate) fn named(field: &str, text: &str) -> Result<Self, InputError> {
+        text.parse().map_err(|MalformedTimestamp| {
+            InputError::new(field, Problem::MalformedTimestamp { value: excerpt(text) })
+        })
     }
 
     /// What was read must be writable again: an offset can move a time out of the years that
@@ -109,6 +165,17 @@ impl Serialize for Timestamp {
         serializer.collect_str(self)
     }
 }
+
+impl<'de> Read<'de> for Timestamp {
+    type Raw = Field<Text<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Text(text) = raw.value()?;
+        Self::named("", &text)
+    }
+}
+
+deserialize_by_read!(Timestamp);
 
 /// A text or a number that is no [`Timestamp`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -183,7 +250,51 @@ mod tests {
         assert_eq!(point.to_string(), "1970-01-01T00:00:01.500000001Z");
         assert_eq!(point.unix_nanoseconds(), 1_500_000_001);
         assert_eq!(Timestamp::from_unix_nanoseconds(i128::MAX), Err(MalformedTimestamp));
-        let before_year_zero = "0000-01-01T00:00:00Z".parse::<Timestamp>().unwrap().unix_nanoseconds() - 1;
-        assert_eq!(Timestamp::from_unix_nanoseconds(before_year_zero), Err(MalformedTimestamp));
+        assert_eq!(Timestamp::from_unix_nanoseconds(i128::MIN), Err(MalformedTimestamp));
+    }
+
+    #[test]
+    fn the_first_and_the_last_have_no_other_beside_them() {
+        assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999999Z");
+        for edge in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(Timestamp::from_unix_nanoseconds(edge.unix_nanoseconds()), Ok(edge));
+        }
+        let (min, max) = (Timestamp::MIN.unix_nanoseconds(), Timestamp::MAX.unix_nanoseconds());
+        assert_eq!(Timestamp::from_unix_nanoseconds(min - 1), Err(MalformedTimestamp));
+        assert_eq!(Timestamp::from_unix_nanoseconds(max + 1), Err(MalformedTimestamp));
+    }
+
+    #[test]
+    fn counts_milliseconds_and_microseconds() {
+        let milliseconds = |count| Timestamp::from_unix_milliseconds(count).unwrap();
+        let microseconds = |count| Timestamp::from_unix_microseconds(count).unwrap();
+        assert_eq!(milliseconds(1_500).to_string(), "1970-01-01T00:00:01.5Z");
+        assert_eq!(milliseconds(-1).to_string(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(microseconds(1_500_001).to_string(), "1970-01-01T00:00:01.500001Z");
+        assert_eq!(microseconds(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+        for count in [0, 1, -1, 999, -1_000, 1_767_607_200_123, Timestamp::MIN.unix_milliseconds()] {
+            assert_eq!(milliseconds(count).unix_milliseconds(), count);
+            assert_eq!(microseconds(count).unix_microseconds(), count);
+        }
+        // What is cut off is cut off towards the past, before 1970 too.
+        let before = Timestamp::from_unix_nanoseconds(-1_500_001).unwrap();
+        assert_eq!((before.unix_milliseconds(), before.unix_microseconds()), (-2, -1_501));
+        let after = Timestamp::from_unix_nanoseconds(1_500_999).unwrap();
+        assert_eq!((after.unix_milliseconds(), after.unix_microseconds()), (1, 1_500));
+        for (edge, beyond) in [(Timestamp::MIN, -1), (Timestamp::MAX, 1)] {
+            assert_eq!(
+                Timestamp::from_unix_milliseconds(edge.unix_milliseconds() + beyond),
+                Err(MalformedTimestamp)
+            );
+            assert_eq!(
+                Timestamp::from_unix_microseconds(edge.unix_microseconds() + beyond),
+                Err(MalformedTimestamp)
+            );
+        }
+        for count in [i64::MIN, i64::MAX] {
+            assert_eq!(Timestamp::from_unix_milliseconds(count), Err(MalformedTimestamp));
+            assert_eq!(Timestamp::from_unix_microseconds(count), Err(MalformedTimestamp));
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::input::error::{InputError, Problem, refuse_repeats};
 use crate::input::external_id::ExternalIdKey;
+use crate::input::listed::listed;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Text};
@@ -17,7 +18,7 @@ use crate::input::update::Membership;
 use crate::label::labels;
 
 /// Why an update was emitted. It decides whether a messaging destination is sent anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trigger {
     /// The profile entered or exited the computation, or got or lost its trait value.
@@ -46,23 +47,23 @@ pub enum TriggerReason {
 
 /// The IDs that an update of reason [`NewExternalId`](TriggerReason::NewExternalId) says were
 /// attached: at least one, each once, by identity. Made by [`Trigger::new_external_id`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AddedIds(Box<[ExternalIdKey]>);
 
 /// The IDs that an update of reason [`ExternalIdRemoved`](TriggerReason::ExternalIdRemoved) says
 /// were removed: at least one, each once, by identity. Made by [`Trigger::external_id_removed`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RemovedIds(Box<[ExternalIdKey]>);
 
 /// The profiles as they were before a merge: at least one, each once, by id. Made by
 /// [`Trigger::profile_merge`].
 ///
 /// In a [`ProfileUpdate`](crate::ProfileUpdate) the update's own profile is among them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MergedProfiles(Box<[MergedProfile]>);
 
 /// A profile as it was before a merge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MergedProfile {
     profile_id: Box<str>,
     membership: Membership,
@@ -144,19 +145,51 @@ impl AddedIds {
     pub fn as_slice(&self) -> &[ExternalIdKey] {
         &self.0
     }
+
+    /// How many IDs there are: at least one.
+    #[allow(clippy::len_without_is_empty, reason = "nothing is added by no ID")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the ID is among them. Costs a binary search.
+    pub fn contains(&self, key: &ExternalIdKey) -> bool {
+        self.0.binary_search(key).is_ok()
+    }
 }
+
+listed!(AddedIds(0) of ExternalIdKey, "by identity");
 
 impl RemovedIds {
     /// By identity.
     pub fn as_slice(&self) -> &[ExternalIdKey] {
         &self.0
     }
+
+    /// How many IDs there are: at least one.
+    #[allow(clippy::len_without_is_empty, reason = "nothing is removed by no ID")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the ID is among them. Costs a binary search.
+    pub fn contains(&self, key: &ExternalIdKey) -> bool {
+        self.0.binary_search(key).is_ok()
+    }
 }
+
+listed!(RemovedIds(0) of ExternalIdKey, "by identity");
 
 impl MergedProfiles {
     /// By id.
     pub fn as_slice(&self) -> &[MergedProfile] {
         &self.0
+    }
+
+    /// How many profiles there are: at least one.
+    #[allow(clippy::len_without_is_empty, reason = "a merge of no profiles is none")]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The profile with this id, if the merge states it. Costs a binary search.
@@ -166,6 +199,8 @@ impl MergedProfiles {
         self.0.get(position)
     }
 }
+
+listed!(MergedProfiles(0) of MergedProfile, "by id");
 
 /// What a look-up among the profiles of a merge relies on.
 const EACH_PROFILE_ONCE: &str = "the profiles of a merge are sorted by id, each once";
@@ -183,6 +218,14 @@ impl MergedProfile {
     /// The same profile, known to have held these IDs, or none.
     pub fn holding(self, external_ids: impl IntoIterator<Item = ExternalIdKey>) -> Self {
         Self { external_ids: Some(sorted(external_ids.into_iter().collect())), ..self }
+    }
+
+    /// The same profile, known to have held these IDs, or none; or not known to have, if `None`.
+    pub fn maybe_holding(self, external_ids: Option<impl IntoIterator<Item = ExternalIdKey>>) -> Self {
+        match external_ids {
+            Some(external_ids) => self.holding(external_ids),
+            None => Self { external_ids: None, ..self },
+        }
     }
 
     /// The profile's id before the merge.
@@ -281,6 +324,44 @@ mod tests {
 
     fn key(id: &str) -> ExternalIdKey {
         ExternalIdKey::new("email", id).unwrap()
+    }
+
+    #[test]
+    fn what_a_trigger_carries_is_gone_through_and_looked_up() {
+        let Trigger::NewExternalId(added) = Trigger::new_external_id([key("b"), key("a")]).unwrap() else {
+            panic!()
+        };
+        let Trigger::ExternalIdRemoved(removed) = Trigger::external_id_removed([key("b"), key("a")]).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((added.len(), added.iter().len()), (2, 2));
+        assert_eq!((removed.len(), removed.iter().len()), (2, 2));
+        assert!(added.contains(&key("a")) && added.contains(&key("b")) && !added.contains(&key("c")));
+        assert!(removed.contains(&key("a")) && removed.contains(&key("b")) && !removed.contains(&key("c")));
+        let mut seen = Vec::new();
+        for id in &added {
+            seen.push(id.clone());
+        }
+        assert_eq!(seen, [key("a"), key("b")]);
+        assert!(added.into_iter().eq(seen.clone()) && removed.into_iter().eq(seen));
+
+        let profiles = ["use_2", "use_1"].map(|id| MergedProfile::new(id, Membership::In).unwrap());
+        let Trigger::ProfileMerge(merged) = Trigger::profile_merge(profiles.clone()).unwrap() else {
+            panic!()
+        };
+        assert_eq!((merged.len(), merged.iter().len()), (2, 2));
+        assert!((&merged).into_iter().eq(profiles.iter().rev()));
+        assert!(merged.into_iter().eq(profiles.into_iter().rev()));
+    }
+
+    #[test]
+    fn what_a_profile_held_may_be_unknown() {
+        let profile = MergedProfile::new("use_1", Membership::In).unwrap();
+        let held = profile.clone().maybe_holding(Some([key("b"), key("a")]));
+        assert_eq!(held.external_ids(), Some(&[key("a"), key("b")][..]));
+        assert_eq!(profile.clone().maybe_holding(Some([])).external_ids(), Some(&[][..]));
+        assert_eq!(held.maybe_holding(None::<[ExternalIdKey; 0]>), profile);
     }
 
     #[test]

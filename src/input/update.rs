@@ -21,7 +21,14 @@ use crate::label::labels;
 ///
 /// Comes from JSON with serde, or from code with [`ProfileUpdate::builder`]; either way it is
 /// checked once, here, and a decision about it cannot fail. Unknown fields are ignored, because
-/// what emits updates evolves.
+/// what emits updates evolves. Reading costs in the length of the input, and a sort of the IDs.
+///
+/// # Formats
+///
+/// This type, and all others that come in, are read from any format that describes itself, with the
+/// names of fields: JSON, CBOR, or what `rmp_serde::to_vec_named` writes. Objects written
+/// as arrays are refused as such. Formats that describe nothing, such as postcard, refuse to be read
+/// without being told what comes, with an error of their own: nothing is ever misread.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,7 +55,7 @@ use crate::label::labels;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ProfileUpdate {
     pub(super) id: Box<str>,
     pub(super) space_id: Box<str>,
@@ -62,7 +69,7 @@ pub struct ProfileUpdate {
 }
 
 /// The audience, trait or journey step that an update is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Computation {
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<Box<str>>,
@@ -163,6 +170,16 @@ impl Computation {
         Self { key: Some(key.into().into_owned().into()), ..self }
     }
 
+    /// The same computation with its class, or without one.
+    pub fn maybe_class<'a>(self, class: Option<impl Into<Cow<'a, str>>>) -> Self {
+        Self { class: class.map(|class| class.into().into_owned().into()), ..self }
+    }
+
+    /// The same computation with its key, or without one.
+    pub fn maybe_key<'a>(self, key: Option<impl Into<Cow<'a, str>>>) -> Self {
+        Self { key: key.map(|key| key.into().into_owned().into()), ..self }
+    }
+
     /// The id.
     pub fn id(&self) -> &str {
         &self.id
@@ -246,5 +263,9 @@ mod tests {
         assert_eq!((computation.id(), computation.class(), computation.key()), ("aud_1", None, None));
         let computation = computation.with_class("audience").with_key("vip");
         assert_eq!((computation.class(), computation.key()), (Some("audience"), Some("vip")));
+        let known = Computation::new("aud_1").unwrap().maybe_class(Some("audience")).maybe_key(Some("vip"));
+        assert_eq!(known, computation);
+        let unknown = known.maybe_class(None::<&str>).maybe_key(None::<&str>);
+        assert_eq!(unknown, Computation::new("aud_1").unwrap());
     }
 }

@@ -2,115 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use crate::worlds::{World, any_world};
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare, compare_events, compare_with};
 use idgroup::{
-    Comparing, Counts, Destinations, DropReason, Flag, Gate, Membership, Observer, ProfileUpdate, Release,
-    Rollout, Route, RouteReason, Step, TriggerReason, Verdict, decide, decide_legacy, decide_legacy_with,
-    decide_with, explain, explain_with,
+    Comparing, Counts, Destinations, DropReason, Flag, Gap, Gate, Membership, Observer, ProfileUpdate,
+    Release, Rollout, RouteReason, Share, Step, TriggerReason, Verdict, decide, decide_legacy,
+    decide_legacy_with, decide_with, explain, explain_with,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use crate::recorder::{Call, Recorder};
+use crate::worlds::{NAMES, World, any_naive_world, any_world, many_cases};
+
 const KEY: ComparisonKey = ComparisonKey::new([3; 16]);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Routed(Route),
-    Arrived(TriggerReason, Membership),
-    Began(Step),
-    Ended(Step),
-    Verdict(Verdict, usize),
-    Group(usize, usize),
-    Compared(&'static str),
-}
-
-/// An observer that writes down all that it hears.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Recorder(Vec<Call>);
-
-impl Observer for Recorder {
-    fn update_routed(&mut self, route: Route) {
-        self.0.push(Call::Routed(route));
-    }
-
-    fn update_arrived(&mut self, reason: TriggerReason, membership: Membership) {
-        self.0.push(Call::Arrived(reason, membership));
-    }
-
-    fn step_began(&mut self, step: Step) {
-        self.0.push(Call::Began(step));
-    }
-
-    fn step_ended(&mut self, step: Step) {
-        self.0.push(Call::Ended(step));
-    }
-
-    fn verdict_reached(&mut self, verdict: Verdict, destinations: usize) {
-        self.0.push(Call::Verdict(verdict, destinations));
-    }
-
-    fn group_formed(&mut self, external_ids: usize, destinations: usize) {
-        self.0.push(Call::Group(external_ids, destinations));
-    }
-
-    fn comparison_made(&mut self, outcome: &'static str) {
-        self.0.push(Call::Compared(outcome));
-    }
-}
-
-impl Recorder {
-    /// The steps in order. Fails unless each ends before the next begins, and unless everything else
-    /// is heard in its place.
-    #[track_caller]
-    fn steps(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let mut current = None;
-        for call in &self.0 {
-            match *call {
-                Call::Began(step) => {
-                    assert_eq!(current, None, "{step} begins in another step");
-                    current = Some(step);
-                    steps.push(step);
-                }
-                Call::Ended(step) => {
-                    assert_eq!(current, Some(step), "{step} ends that had not begun");
-                    current = None;
-                }
-                Call::Verdict(..) => assert_eq!(current, Some(Step::FilterByTrigger)),
-                Call::Group(..) => assert_eq!(current, Some(Step::GroupIds)),
-                Call::Compared(_) => {
-                    assert_eq!(current, None);
-                    assert_eq!(steps.last(), Some(&Step::Compare));
-                }
-                Call::Arrived(..) | Call::Routed(_) => assert_eq!(current, None),
-            }
-        }
-        assert_eq!(current, None, "the last step has no end");
-        steps
-    }
-
-    fn calls(&self, of: impl Fn(&Call) -> bool) -> Vec<Call> {
-        self.0.iter().copied().filter(of).collect()
-    }
-
-    /// Says all of it again to another observer.
-    fn replay(&self, observer: &mut impl Observer) {
-        for call in &self.0 {
-            match *call {
-                Call::Routed(route) => observer.update_routed(route),
-                Call::Arrived(reason, membership) => observer.update_arrived(reason, membership),
-                Call::Began(step) => observer.step_began(step),
-                Call::Ended(step) => observer.step_ended(step),
-                Call::Verdict(verdict, destinations) => observer.verdict_reached(verdict, destinations),
-                Call::Group(external_ids, destinations) => observer.group_formed(external_ids, destinations),
-                Call::Compared(outcome) => observer.comparison_made(outcome),
-            }
-        }
-    }
-}
 
 /// Everything that can be watched, once.
 fn watch(
@@ -119,28 +25,26 @@ fn watch(
     release: &Release,
     observer: &mut dyn Observer,
 ) {
-    decide_with(update, destinations, observer);
+    let _ = decide_with(update, destinations, observer);
     decide_legacy_with(update, destinations, observer);
-    explain_with(update, destinations, observer);
-    let _ = compare_with(update, destinations, &KEY, &release.budget, observer);
-    let _ = release.decide(update, None, destinations, observer);
+    let _ = explain_with(update, destinations, observer);
+    let _ = compare_with(update, destinations, &KEY, release.budget(), observer);
+    let _ = release.decide_with(update, None, destinations, observer);
 }
 
 fn any_release() -> impl Strategy<Value = Release> {
     (0_u16..=10_000, any::<bool>(), any::<bool>(), prop_oneof![Just(u64::MAX), 0_u64..4]).prop_map(
         |(share, opens, compares, messages)| {
             let gate = match opens {
-                true => Gate::closed().opened_for_space("spa_1").unwrap().opened_for_space("spa_2").unwrap(),
+                true => {
+                    Gate::closed().opened_for_space(NAMES[0]).unwrap().opened_for_space(NAMES[1]).unwrap()
+                }
                 false => Gate::closed(),
             };
             let comparing = if compares { Comparing::On } else { Comparing::Off };
-            Release {
-                rollout: Rollout::new(Flag::new("dedupe", basis_points(share)).unwrap())
-                    .with_gate(gate)
-                    .with_comparing(comparing),
-                key: KEY,
-                budget: ComparisonBudget::default().messages(messages),
-            }
+            let flag = Flag::new("dedupe", Share::from_basis_points(share).unwrap()).unwrap();
+            let rollout = Rollout::new(flag).with_gate(gate).with_comparing(comparing);
+            Release::new(rollout, KEY).with_budget(ComparisonBudget::default().messages(messages))
         },
     )
 }
@@ -157,8 +61,8 @@ proptest! {
     ) {
         let (decided, explained) = (decide(&update, &destinations), explain(&update, &destinations));
         let legacy = decide_legacy(&update, &destinations);
-        let compared = compare(&update, &destinations, &KEY, &release.budget);
-        let routed = release.decide(&update, None, &destinations, &mut ());
+        let compared = compare(&update, &destinations, &KEY, release.budget());
+        let routed = release.decide(&update, None, &destinations);
         let mut both = (Recorder::default(), Counts::default());
         let observers: [&mut dyn Observer; 4] =
             [&mut (), &mut Recorder::default(), &mut Counts::default(), &mut both];
@@ -166,19 +70,19 @@ proptest! {
             prop_assert_eq!(&decide_with(&update, &destinations, observer), &decided);
             prop_assert_eq!(&decide_legacy_with(&update, &destinations, observer), &legacy);
             prop_assert!(explain_with(&update, &destinations, observer).iter().eq(explained.iter()));
-            prop_assert_eq!(&compare_with(&update, &destinations, &KEY, &release.budget, observer), &compared);
-            prop_assert_eq!(&release.decide(&update, None, &destinations, observer), &routed);
+            prop_assert_eq!(&compare_with(&update, &destinations, &KEY, release.budget(), observer), &compared);
+            prop_assert_eq!(&release.decide_with(&update, None, &destinations, observer), &routed);
         }
     }
 
     #[test]
     fn steps_begin_end_and_never_nest(World { update, destinations } in any_world(), release in any_release()) {
         let mut decided = Recorder::default();
-        decide_with(&update, &destinations, &mut decided);
+        let _ = decide_with(&update, &destinations, &mut decided);
         prop_assert_eq!(decided.steps(), DECIDE);
 
         let mut explained = Recorder::default();
-        explain_with(&update, &destinations, &mut explained);
+        let _ = explain_with(&update, &destinations, &mut explained);
         prop_assert_eq!(explained.steps(), [Step::SelectLatest, Step::FilterByTrigger]);
 
         let mut legacy = Recorder::default();
@@ -186,7 +90,7 @@ proptest! {
         prop_assert_eq!(legacy.0, [Call::Began(Step::Legacy), Call::Ended(Step::Legacy)]);
 
         let mut compared = Recorder::default();
-        let comparison = compare_events(&events, &events, &KEY, &release.budget, &mut compared);
+        let comparison = compare_events(&events, &events, &KEY, release.budget(), &mut compared);
         let compare = [
             Call::Began(Step::Compare),
             Call::Ended(Step::Compare),
@@ -195,12 +99,12 @@ proptest! {
         prop_assert_eq!(compared.0, compare);
 
         let mut compared = Recorder::default();
-        let comparison = compare_with(&update, &destinations, &KEY, &release.budget, &mut compared);
+        let comparison = compare_with(&update, &destinations, &KEY, release.budget(), &mut compared);
         prop_assert_eq!(compared.steps(), [&[Step::Legacy], &DECIDE[..], &[Step::Compare]].concat());
         prop_assert_eq!(compared.0.last(), Some(&Call::Compared(comparison.as_str())));
 
         let mut routed = Recorder::default();
-        let outcome = release.decide(&update, None, &destinations, &mut routed);
+        let outcome = release.decide_with(&update, None, &destinations, &mut routed);
         let route = outcome.route;
         let mut expected = Vec::new();
         if route.runs(idgroup::Flow::Legacy) {
@@ -226,6 +130,7 @@ proptest! {
         let events = decide_with(&update, &destinations, &mut heard);
         prop_assert_eq!(heard.0[0], Call::Arrived(update.trigger().reason(), update.membership()));
         prop_assert_eq!(heard.calls(|call| matches!(call, Call::Arrived(..))).len(), 1);
+        prop_assert_eq!(heard.calls(|call| matches!(call, Call::Gaps(_))), [Call::Gaps(update.gaps())]);
 
         let groups: Vec<Call> = events
             .iter()
@@ -236,7 +141,7 @@ proptest! {
         let verdicts = heard.calls(|call| matches!(call, Call::Verdict(..)));
         prop_assert_eq!(verdicts.len(), destinations.distinct_settings());
         let mut explained_heard = Recorder::default();
-        explain_with(&update, &destinations, &mut explained_heard);
+        let _ = explain_with(&update, &destinations, &mut explained_heard);
         prop_assert_eq!(explained_heard.calls(|call| matches!(call, Call::Verdict(..))), verdicts);
     }
 
@@ -248,7 +153,7 @@ proptest! {
         let mut groups = 0;
         for World { update, destinations } in &worlds {
             groups += decide_with(update, destinations, &mut counts).len() as u64;
-            for verdict in explain(update, destinations).iter() {
+            for verdict in &explain(update, destinations) {
                 *verdicts.entry(verdict.verdict()).or_default() += 1;
             }
             *triggers.entry((update.trigger().reason(), update.membership())).or_default() += 1;
@@ -282,6 +187,13 @@ proptest! {
         let (heard, counts) = both;
         let number = |of: &dyn Fn(&Call) -> bool| heard.0.iter().filter(|call| of(call)).count() as u64;
         prop_assert_eq!(counts.updates(), number(&|call| matches!(call, Call::Arrived(..))));
+        for gap in Gap::ALL {
+            let with = number(&|call| matches!(call, Call::Gaps(gaps) if gaps.count(gap) > 0));
+            prop_assert_eq!(counts.gap(gap), with);
+        }
+        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        let one_by_one = counts.iter().map(|(counted, _)| counts.of(counted)).sum::<u64>();
+        prop_assert_eq!((counts.iter().len(), all), ((&counts).into_iter().count(), one_by_one));
         prop_assert_eq!(counts.groups(), number(&|call| matches!(call, Call::Group(..))));
         for step in Step::ALL {
             prop_assert_eq!(counts.step(step), number(&|call| *call == Call::Ended(step)));
@@ -338,6 +250,37 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(many_cases())]
+
+    #[test]
+    fn watching_changes_nothing_and_hears_everything(world in any_naive_world()) {
+        let World { update, destinations } = world.read();
+        let mut heard = Recorder::default();
+        let watched = decide_with(&update, &destinations, &mut heard);
+        prop_assert_eq!(&watched, &decide(&update, &destinations));
+        let groups: Vec<_> =
+            watched.iter().map(|event| (event.id_group().external_ids().len(), event.destinations().len())).collect();
+        prop_assert_eq!(heard.groups(), groups);
+        let membership = if world.update.is_in { Membership::In } else { Membership::Out };
+        prop_assert_eq!(heard.arrivals(), [(world.update.trigger.reason().parse().unwrap(), membership)]);
+        prop_assert_eq!(heard.steps(), DECIDE);
+
+        let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+        for verdict in &explain(&update, &destinations) {
+            *verdicts.entry(verdict.verdict()).or_default() += 1;
+        }
+        prop_assert_eq!(heard.verdicts(), verdicts.clone());
+
+        let mut heard = Recorder::default();
+        let watched = explain_with(&update, &destinations, &mut heard);
+        prop_assert!(watched.iter().eq(explain(&update, &destinations).iter()));
+        prop_assert_eq!(heard.verdicts(), verdicts);
+        prop_assert_eq!(heard.steps(), [Step::SelectLatest, Step::FilterByTrigger]);
+        prop_assert_eq!(heard.groups(), []);
+    }
+}
+
 /// A property over worlds that are all alike would prove little.
 #[test]
 fn generated_worlds_reach_every_verdict() {
@@ -345,7 +288,7 @@ fn generated_worlds_reach_every_verdict() {
     let mut counts = Counts::default();
     for _ in 0..1_000 {
         let World { update, destinations } = any_world().new_tree(&mut runner).unwrap().current();
-        decide_with(&update, &destinations, &mut counts);
+        let _ = decide_with(&update, &destinations, &mut counts);
     }
     let verdicts = [Verdict::SendAll, Verdict::SendSome].into_iter();
     for verdict in verdicts.chain(DropReason::ALL.map(Verdict::Drop)) {

@@ -1,46 +1,27 @@
 //! Outbound messages and amplification, against all combinations multiplied out.
 
-use crate::worlds::{World, any_world};
 use idgroup::{
-    Amplification, Computation, Destination, Destinations, ExternalId, IdGroupEvent, Lane, Membership,
-    ProfileUpdate, Trigger, decide, decide_legacy,
+    Amplification, Destination, Destinations, ExternalId, IdGroupEvent, Lane, ProfileUpdate, decide,
+    decide_legacy,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
-/// The plain way: every combination so far, with each ID of the next type.
+use crate::build;
+use crate::product::combinations;
+use crate::worlds::{World, any_world};
+
 fn naive_product<'a>(event: &'a IdGroupEvent<'a>) -> Vec<Vec<&'a ExternalId>> {
     let ids: Vec<&ExternalId> = event.id_group().external_ids().iter().collect();
-    let mut types: Vec<&str> = ids.iter().map(|id| id.id_type()).collect();
-    types.sort_unstable();
-    types.dedup();
-    types.into_iter().fold(vec![Vec::new()], |combinations, id_type| {
-        let with_each = |combination: &Vec<&'a ExternalId>| {
-            let of_type = ids.iter().filter(|id| id.id_type() == id_type);
-            of_type.map(|id| [&**combination, &[*id]].concat()).collect::<Vec<_>>()
-        };
-        combinations.iter().flat_map(with_each).collect()
-    })
+    combinations(&ids, |id| id.id_type())
 }
 
 fn update(ids: &[(&str, usize)]) -> ProfileUpdate {
-    let ids = ids.iter().flat_map(|&(id_type, count)| {
-        (0..count).map(move |number| ExternalId::new(id_type, format!("{number:03}")).unwrap())
-    });
-    ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(ids)
-        .build()
-        .unwrap()
+    build::entry_of(build::ids(ids, |number| format!("{number:03}")))
 }
 
 fn one_plain_destination() -> Destinations {
-    Destinations::new([Destination::new("dst_1").unwrap()]).unwrap()
+    Destinations::new([build::plain("dst_1")]).unwrap()
 }
 
 proptest! {
@@ -73,7 +54,7 @@ proptest! {
     fn positions_are_those_of_the_iteration(World { update, destinations } in any_world()) {
         for event in decide_legacy(&update, &destinations) {
             let messages = event.outbound_messages();
-            let positions = messages.iter().map(|message| message.position());
+            let positions = messages.iter().map(idgroup::OutboundMessage::position);
             prop_assert!(positions.eq(0..messages.count()));
         }
     }
@@ -207,18 +188,9 @@ fn lanes_part_at_the_limit() {
 /// IDs of one type in two collections are of one type.
 #[test]
 fn collections_do_not_multiply() {
-    let user = ExternalId::new("email", "a").unwrap();
+    let user = build::id("email", "a");
     let account = user.clone().with_collection(idgroup::Collection::Accounts);
-    let update = ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids([user, account])
-        .build()
-        .unwrap();
+    let update = build::entry_of([user, account]);
     let destinations = one_plain_destination();
     assert_eq!(decide(&update, &destinations)[0].outbound_messages().count(), 2);
 }

@@ -7,6 +7,7 @@ mod listing;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::hash::Hash;
+use std::iter::FusedIterator;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 
@@ -45,11 +46,11 @@ macro_rules! auto_traits {
 
 auto_traits! {
     AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
-    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counts, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
+    Checked<ProfileUpdate>, ComparisonKey, Computation, Consent, IdStrategy, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
     Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
-    Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
+    Gap, Gaps, GapsIter, Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
-    OutboundMessages<'static>, OutboundMessagesIter<'static>, SelectedIdsIter<'static, 'static>,
+    OutboundMessages<'static>, OutboundMessagesIter<'static>, GapsOf<'static>, Share, SelectedIdsIter<'static, 'static>,
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
@@ -70,9 +71,11 @@ const _: fn() = || {
     is_read_and_written::<MergedProfile>();
     is_read_and_written::<ProfileUpdate>();
     is_read_and_written::<Rollout>();
+    is_read_and_written::<Timestamp>();
     is_read_and_written::<Trigger>();
     is_text::<Collection>();
     is_text::<DropReason>();
+    is_text::<Gap>();
     is_text::<Flow>();
     is_text::<IdGroupHash>();
     is_text::<Lane>();
@@ -93,7 +96,7 @@ const _: () = {
             let _: fn($type) -> &'static str = <$type>::as_str;
         )*};
     }
-    labels!(Collection, DropReason, Flow, Lane, Membership, RouteReason, Step, TriggerReason);
+    labels!(Collection, DropReason, Flow, Gap, Lane, Membership, RouteReason, Step, TriggerReason);
 
     macro_rules! hex_ids {
         ($($type:ty),*) => {$(
@@ -102,6 +105,19 @@ const _: () = {
         )*};
     }
     hex_ids!(IdGroupHash, MessageId);
+};
+
+/// Everything that is listed can be gone through, from both ends, and says how long it is.
+const _: fn() = || {
+    fn is_list<T: IntoIterator<IntoIter: DoubleEndedIterator + ExactSizeIterator + FusedIterator>>() {}
+    is_list::<&AddedIds>();
+    is_list::<AddedIds>();
+    is_list::<&Destinations>();
+    is_list::<Destinations>();
+    is_list::<&MergedProfiles>();
+    is_list::<MergedProfiles>();
+    is_list::<&RemovedIds>();
+    is_list::<RemovedIds>();
 };
 
 /// Generics and lifetimes that callers rely on, in the strictest form that must compile.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use idgroup::{
-    Computation, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile,
-    ProfileUpdate, Timestamp, Trigger, decide, explain,
+    Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile, ProfileUpdate,
+    Timestamp, Trigger, decide, explain,
 };
 
+use crate::build::entry;
 use crate::ids::{IdSet, KNOWN_IDS};
 use crate::world::{DEDUPING, IDS};
 
@@ -124,7 +125,7 @@ fn decide_afresh(input: &Input, destinations: &Destinations) -> Sent {
     let mut plain = IdSet::NONE;
     for event in decide(&update, destinations) {
         let ids = set_of(event.id_group().external_ids().iter());
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             match DESTINATION_IDS.iter().position(|id| *id == destination.id()) {
                 Some(position) => sent[position] = ids,
                 None => plain = ids,
@@ -171,11 +172,9 @@ impl Input {
             }
             Some(external_id)
         });
-        let update = ProfileUpdate::builder()
+        let update = entry()
             .id(id)
-            .space_id("spa_1")
             .profile_id(profile_id)
-            .computation(Computation::new("aud_1").unwrap())
             .membership(membership_of(self.member))
             .trigger(trigger)
             .external_ids(ids);

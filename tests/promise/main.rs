@@ -1,6 +1,9 @@
 //! Every history: whatever happens to profiles, and whenever their updates are delivered, each stay
 //! in a computation sends each deduping destination one message, or none if it is owed none.
 
+#[path = "../support/build.rs"]
+mod build;
+
 mod deliveries;
 mod engine;
 mod ids;

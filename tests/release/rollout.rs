@@ -3,12 +3,14 @@
 
 use idgroup::compare::{ComparisonBudget, ComparisonKey};
 use idgroup::{
-    Comparing, Computation, Destination, Destinations, ExternalId, Flag, Flow, Gate, Membership,
-    ProfileUpdate, Release, Rollout, Route, RouteReason, Share, Trigger, decide, decide_legacy,
+    Comparing, Destinations, Flag, Flow, Gate, ProfileUpdate, Release, Rollout, Route, RouteReason, Share,
+    decide, decide_legacy,
 };
 use proptest::collection::btree_set;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::build;
 
 fn basis_points(share: u16) -> Share {
     Share::from_basis_points(share).unwrap()
@@ -266,21 +268,15 @@ fn reasons_have_names() {
 }
 
 fn update(space_id: &str) -> ProfileUpdate {
-    ProfileUpdate::builder()
-        .id("upd_1")
+    build::entry()
         .space_id(space_id)
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(["a", "b"].map(|id| ExternalId::new("email", id).unwrap()))
+        .external_ids(["a", "b"].map(|id| build::id("email", id)))
         .build()
         .unwrap()
 }
 
 fn destinations() -> Destinations {
-    let plain = Destination::new("dst_1").unwrap();
-    Destinations::new([plain, Destination::new("dst_2").unwrap().deduping_on(["email"]).unwrap()]).unwrap()
+    build::destinations([&[][..], &["email"]])
 }
 
 proptest! {

@@ -3,11 +3,12 @@
 //!
 //! Growth is measured by what is taken from the heap, which is the same on every machine.
 
-use crate::counting_allocator::{Heap, measure};
 use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare};
 use idgroup::{
     Amplification, Counts, Destinations, Flow, ProfileUpdate, Verdict, decide, decide_with, explain,
 };
+
+use crate::counting_allocator::{Heap, measure};
 
 const KIB: isize = 1_024;
 const MIB: usize = 1_024 * 1_024;
@@ -192,7 +193,10 @@ fn a_value_of_16_mib_is_refused_in_few_words() {
     let cut = format!("[0].{}…", "x".repeat(60));
     assert_eq!(
         error.to_string(),
-        format!("`{cut}` of destination `dst_1` is not a known field, expected `id`, `name` or `dedupes_on`"),
+        format!(
+            "`{cut}` of destination `dst_1` is not a known field, expected `id`, `name`, \
+             `dedupes_on`, `id_strategies` or `consent`"
+        ),
     );
 }
 

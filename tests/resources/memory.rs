@@ -2,45 +2,21 @@
 
 use std::hint::black_box;
 
-use crate::counting_allocator::{Heap, measure};
 use idgroup::compare::{
     Comparator, Comparison, ComparisonBudget, ComparisonKey, Encoder, Extent, Message, NextStep,
     OutboundSample, compare_events,
 };
-use idgroup::{
-    Amplification, Computation, Destination, Destinations, ExternalId, Flow, Membership, ProfileUpdate,
-    Trigger, decide, decide_legacy,
-};
+use idgroup::{Amplification, Destinations, Flow, ProfileUpdate, decide, decide_legacy};
+
+use crate::build::{self, destinations};
+use crate::counting_allocator::{Heap, measure};
 
 const KEY: ComparisonKey = ComparisonKey::new(*b"sixteen bytes, !");
 const KIB: isize = 1_024;
 
 /// An update whose profile has so many IDs of each of these types, their values beginning with `prefix`.
 fn update(prefix: &str, ids: &[(&str, usize)]) -> ProfileUpdate {
-    let ids = ids.iter().flat_map(|&(id_type, count)| {
-        (0..count).map(move |number| ExternalId::new(id_type, format!("{prefix}{number}")).unwrap())
-    });
-    ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(ids)
-        .build()
-        .unwrap()
-}
-
-fn destinations<'t>(dedupes_on: impl IntoIterator<Item = &'t [&'t str]>) -> Destinations {
-    let destinations = dedupes_on.into_iter().enumerate().map(|(number, types)| {
-        let destination = Destination::new(format!("dst_{number:05}")).unwrap();
-        match types {
-            [] => destination,
-            types => destination.deduping_on(types.iter().copied()).unwrap(),
-        }
-    });
-    Destinations::new(destinations).unwrap()
+    build::entry_of(build::ids(ids, |number| format!("{prefix}{number}")))
 }
 
 const NONE: &[&str] = &[];
@@ -212,9 +188,9 @@ fn a_message_takes_nothing_from_the_heap() {
     let messages = events[0].outbound_messages();
     assert_eq!(messages.count(), 1_000);
     let (characters, heap) = measure(|| {
-        let of_all = messages.iter().flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let of_all = messages.iter().flat_map(idgroup::OutboundMessage::external_ids).map(|id| id.id().len());
         let of_some = (0..1_000).filter_map(|position| messages.get(position));
-        let of_some = of_some.flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let of_some = of_some.flat_map(idgroup::OutboundMessage::external_ids).map(|id| id.id().len());
         let sent_to = messages.iter().map(|message| message.destination_ids().len());
         of_all.sum::<usize>() + of_some.sum::<usize>() + sent_to.sum::<usize>()
     });

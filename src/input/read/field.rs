@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
-use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::error::{InputError, Problem};
 use crate::input::read::Read;
 use crate::input::read::shape::{List, Shape, Text};
 use crate::input::timestamp::Timestamp;
@@ -77,11 +77,7 @@ impl Field<Text<'_>> {
     }
 
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
-        let Some(Text(text)) = self.optional(name)? else { return Ok(None) };
-        match text.parse() {
-            Ok(timestamp) => Ok(Some(timestamp)),
-            Err(_) => Err(InputError::new(name, Problem::MalformedTimestamp { value: excerpt(&text) })),
-        }
+        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
     }
 }
 

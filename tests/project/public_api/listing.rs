@@ -32,7 +32,7 @@ pub fn exported_types() -> BTreeSet<String> {
 }
 
 /// The macros that give types a public interface; `public_api.rs` says which.
-const MACROS: [&str; 3] = ["deserialize_by_read", "hex_id", "labels"];
+const MACROS: [&str; 4] = ["deserialize_by_read", "hex_id", "labels", "listed"];
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -103,7 +103,11 @@ fn public(item: Item, exported: &BTreeSet<String>) -> Option<Item> {
                 is_exported(name) || !["FromShape", "Read", "Shape"].iter().any(|private| name == private)
             });
             let is_of_private_type = match &*item.self_ty {
-                syn::Type::Path(path) => !is_exported(&path.path.segments.last().unwrap().ident),
+                syn::Type::Path(path) => {
+                    // A `Result` is what our trait of somebody else's is for: `collect` returns one.
+                    let name = &path.path.segments.last().unwrap().ident;
+                    !is_exported(name) && name != "Result"
+                }
                 _ => false,
             };
             item.items.retain(|of_impl| match of_impl {

@@ -19,7 +19,7 @@ fn unusable_destinations_name_computation_destination_and_field() {
     check(
         r#"{"aud_0": [], "aud_1": [{"id": "dst_1"}, {"id": "dst_2", "dedupe_on": ["email"]}]}"#,
         "can't use the destinations of computation `aud_1` in FILE: `[1].dedupe_on` of destination `dst_2` \
-         is not a known field, expected `id`, `name` or `dedupes_on`, near line 1",
+         is not a known field, expected `id`, `name`, `dedupes_on`, `id_strategies` or `consent`, near line 1",
     );
     check(
         "{\"aud_1\":\n[{\"id\":\"dst_1\",\"dedupes_on\":[]}]}",
