@@ -1,6 +1,7 @@
 //! How far a long replay is, for whoever watches it.
 
 use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,7 +12,11 @@ use crate::summary::numbers::grouped;
 pub struct Progress {
     bar: ProgressBar,
     position: Position,
+    shown: Instant,
 }
+
+/// Nobody reads faster.
+const EVERY: Duration = Duration::from_millis(100);
 
 impl Progress {
     /// `length` is how many bytes there are to read, if that is known.
@@ -20,16 +25,17 @@ impl Progress {
         let bar = match (is_watched, length) {
             (false, _) => ProgressBar::hidden(),
             (true, Some(length)) => ProgressBar::new(length).with_style(style(
-                "{bar:30} {bytes} of {total_bytes}, {msg} updates, {elapsed} gone, {eta} to go",
+                "{wide_bar} {bytes} of {total_bytes}, {msg} updates, {elapsed} gone, {eta} to go",
             )),
             (true, None) => ProgressBar::new_spinner()
                 .with_style(style("{spinner} {bytes}, {msg} updates, {elapsed} gone")),
         };
-        Self { bar, position }
+        Self { bar, position, shown: Instant::now() }
     }
 
-    pub fn show(&self, updates: u64) {
-        if !self.bar.is_hidden() {
+    pub fn show(&mut self, updates: u64) {
+        if !self.bar.is_hidden() && self.shown.elapsed() >= EVERY {
+            self.shown = Instant::now();
             self.bar.set_message(grouped(updates.into()));
             self.bar.set_position(self.position.get());
         }

@@ -12,7 +12,7 @@ pub struct Name<'a>(pub &'a str);
 /// Who did what: `use_1 entered the audience vip`.
 pub struct Change<'a>(pub &'a ProfileUpdate);
 
-/// The type of an external ID, and when it came to the profile.
+/// The type of an external ID, when it came to the profile, and whether it may be messaged.
 pub struct Arrival<'a> {
     pub id: &'a ExternalId,
     pub computed_at: Option<Timestamp>,
@@ -102,11 +102,13 @@ impl fmt::Display for Arrival<'_> {
         if let Some(time) = attached_at.filter(|_| attached_at != self.id.created_at()) {
             write!(f, ", attached at {time}")?;
         }
-        match attached_at.zip(self.computed_at) {
-            Some((attached, computed)) if attached > computed => {
-                f.write_str(", after the update was computed")
-            }
-            _ => Ok(()),
+        if attached_at.zip(self.computed_at).is_some_and(|(attached, computed)| attached > computed) {
+            f.write_str(", after the update was computed")?;
+        }
+        match self.id.subscribed() {
+            Some(true) => f.write_str(", subscribed"),
+            Some(false) => f.write_str(", not subscribed"),
+            None => Ok(()),
         }
     }
 }

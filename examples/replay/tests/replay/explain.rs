@@ -66,6 +66,25 @@ fn changes_are_told_by_their_reason() {
 }
 
 #[test]
+fn consent_is_part_of_what_is_said_of_an_id() {
+    let folder = Folder::new("consent_is_part_of_what_is_said_of_an_id");
+    let destinations = folder.write(
+        "consent.json",
+        r#"{"aud_1": [{"id": "dst_1", "dedupes_on": ["email"], "consent": "required"}]}"#,
+    );
+    let ids = r#"{"type":"email","id":"a","subscribed":true},{"type":"email","id":"b","subscribed":false}"#;
+    let run = replay(&["--explain", "--destinations", &destinations], update("upd_1", "in", ids));
+    for words in [
+        "    email, created at an unknown time, subscribed\n",
+        "    email, created at an unknown time, not subscribed\n",
+        "  dst_1 is sent 1 of 2 external IDs, ",
+    ] {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    assert!(run.stdout.ends_with("    email, created at an unknown time, subscribed\n\n"), "{}", run.stdout);
+}
+
+#[test]
 fn explanations_are_those_that_were_asked_for() {
     let folder = Folder::new("explanations_are_those_that_were_asked_for");
     let explained = |flags: &[&str]| {
