@@ -103,11 +103,11 @@ impl Pipeline {
         let written = self.write_until_end(outputs, summary);
         outputs.progress.end();
         outputs.flush()?;
-        if let Some(task) = &mut self.in_order {
-            task.end()?;
-        }
         match written {
-            Ok(ending) => Ok(ending),
+            Ok(ending) => {
+                self.in_order.as_mut().map_or(Ok(()), |task| task.end())?;
+                Ok(ending)
+            }
             Err(Stop::OutputClosed) => Ok(Ending::OutputClosed),
             Err(Stop::Failed(failure)) => Err(failure),
         }
@@ -210,11 +210,11 @@ mod tests {
     use std::num::NonZeroU64;
     use std::path::PathBuf;
 
-    use idgroup::{Destinations, Lane, ProfileUpdate};
+    use idgroup::Lane;
 
     use super::*;
-    use crate::deciding::Making;
     use crate::deciding::connections::Connections;
+    use crate::deciding::{Given, Making};
     use crate::options::Options;
     use crate::reading::inputs::Position;
     use crate::writing::progress::Progress;
@@ -228,8 +228,8 @@ mod tests {
     }
 
     impl Task for Numbers {
-        fn decide(&mut self, update: &ProfileUpdate, _: &Destinations, made: &mut Making<'_>) -> Lane {
-            made.print(&(update.id(), self.decided));
+        fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+            made.print(&(given.update.id(), self.decided));
             self.decided += 1;
             Lane::Fast
         }
@@ -244,14 +244,26 @@ mod tests {
     struct Panics;
 
     impl Task for Panics {
-        fn decide(&mut self, update: &ProfileUpdate, _: &Destinations, _: &mut Making<'_>) -> Lane {
-            assert_ne!(update.id(), "upd_1000", "a test");
+        fn decide(&mut self, given: Given<'_>, _: &mut Making<'_>) -> Lane {
+            assert_ne!(given.update.id(), "upd_1000", "a test");
             Lane::Fast
         }
     }
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -263,8 +275,8 @@ mod tests {
         }
     }
 
-    /// Runs the tasks over a file of many updates, and returns what they printed.
-    fn run(test: &str, tasks: Tasks, jobs: usize) -> (Result<Ending, Failure>, String) {
+    /// Runs the tasks over a file of many updates.
+    fn run(test: &str, tasks: Tasks, jobs: usize, events: impl Write + 'static) -> Result<Ending, Failure> {
         let path = std::env::temp_dir().join(format!("replay_{test}_{}.ndjson", std::process::id()));
         let line = |number: usize| {
             format!(
@@ -276,15 +288,13 @@ mod tests {
         let inputs = Input::open_all(&[PathBuf::from(&path)], &Position::default()).unwrap();
         let connections = Arc::new(Connections::of_text("{}"));
         let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
-        let written = Written::default();
         let progress = Progress::new(None, Position::default());
-        let mut outputs = Outputs::of_events(Box::new(written.clone()), progress);
+        let mut outputs = Outputs::of_events(Box::new(events), progress);
         let options = Options::of(["replay", "--destinations", "x"]);
         let (mut pipeline, _) = Pipeline::start(inputs, desk, tasks, jobs);
         let ending = pipeline.write_all(&mut outputs, &mut Summary::new(&options));
         std::fs::remove_file(path).unwrap();
-        let printed = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-        (ending, printed)
+        ending
     }
 
     #[test]
@@ -292,19 +302,29 @@ mod tests {
         for jobs in [1, 4] {
             let ended = Arc::new(Mutex::new(None));
             let task = Numbers { decided: 0, ended: ended.clone() };
-            let (ending, printed) = run(&format!("in_order_{jobs}"), Tasks::InOrder(Box::new(task)), jobs);
+            let (tasks, written) = (Tasks::InOrder(Box::new(task)), Written::default());
+            let ending = run(&format!("in_order_{jobs}"), tasks, jobs, written.clone());
             assert!(matches!(ending, Ok(Ending::Whole)));
             let expected: String = (0..UPDATES).map(|n| format!("[\"upd_{n}\",{n}]\n")).collect();
-            assert!(printed == expected);
+            assert!(*written.0.lock().unwrap() == expected.into_bytes());
             assert_eq!(*ended.lock().unwrap(), Some(UPDATES));
         }
+    }
+
+    /// What was not printed was not sent, and must not be kept as if it were.
+    #[test]
+    fn a_task_keeps_nothing_where_its_output_is_closed() {
+        let ended = Arc::new(Mutex::new(None));
+        let task = Tasks::InOrder(Box::new(Numbers { decided: 0, ended: ended.clone() }));
+        assert!(matches!(run("closed", task, 2, Closed), Ok(Ending::OutputClosed)));
+        assert_eq!(*ended.lock().unwrap(), None);
     }
 
     #[test]
     fn a_panic_elsewhere_ends_the_replay() {
         for jobs in [1, 4] {
             let tasks = (0..jobs).map(|_| Box::new(Panics) as Box<dyn Task>).collect();
-            let (ending, _) = run(&format!("panic_{jobs}"), Tasks::OfWorkers(tasks), jobs);
+            let ending = run(&format!("panic_{jobs}"), Tasks::OfWorkers(tasks), jobs, io::sink());
             assert!(ending.is_err_and(|failure| failure.to_string().contains("which is a bug")));
         }
     }

@@ -1,8 +1,8 @@
 //! The events of either flow.
 
-use idgroup::{Destinations, Lane, ProfileUpdate, decide_legacy_with, decide_with};
+use idgroup::{Lane, decide_legacy_with, decide_with};
 
-use super::{Making, Task};
+use super::{Given, Making, Task};
 
 /// Prints the events of the dedupe flow.
 pub struct Events;
@@ -11,7 +11,8 @@ pub struct Events;
 pub struct LegacyEvents;
 
 impl Task for Events {
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        let Given { update, destinations, .. } = given;
         let events = decide_with(update, destinations, &mut made.counts);
         if made.lane_of(&events) == Lane::Slow {
             return Lane::Slow;
@@ -23,7 +24,8 @@ impl Task for Events {
 }
 
 impl Task for LegacyEvents {
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        let Given { update, destinations, .. } = given;
         let events = decide_legacy_with(update, destinations, &mut made.counts);
         if made.lane_of(&events) == Lane::Slow {
             return Lane::Slow;

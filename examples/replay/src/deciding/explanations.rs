@@ -4,11 +4,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use idgroup::{
-    Decision, DestinationVerdict, Destinations, ExternalId, Lane, MergedProfile, ProfileUpdate, Trigger,
-    Verdict,
+    Decision, DestinationVerdict, ExternalId, Lane, MergedProfile, ProfileUpdate, Trigger, Verdict,
 };
 
-use super::{Making, Task};
+use super::{Given, Making, Task};
 use crate::writing::palette::Palette;
 use crate::writing::words::{Arrival, Change, Name};
 
@@ -57,8 +56,8 @@ impl Explanations {
 }
 
 impl Task for Explanations {
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
-        explain(&self.0, update, destinations, made, |_, verdicts, made| {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        explain(&self.0, given, made, |_, verdicts, made| {
             verdicts.iter().for_each(|verdict| made.print(verdict));
         })
     }
@@ -71,8 +70,8 @@ impl ExplanationsForPeople {
 }
 
 impl Task for ExplanationsForPeople {
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
-        explain(&self.filter, update, destinations, made, |update, verdicts, made| {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        explain(&self.filter, given, made, |update, verdicts, made| {
             write_explanation(&mut *made.output, update, verdicts, &self.palette)
                 .expect("memory takes all that is written to it");
         })
@@ -82,11 +81,11 @@ impl Task for ExplanationsForPeople {
 /// Only what the filter takes is decided: who asks about one update does not want the numbers of all.
 fn explain(
     filter: &Filter,
-    update: &ProfileUpdate,
-    destinations: &Destinations,
+    given: Given<'_>,
     made: &mut Making<'_>,
     print: impl FnOnce(&ProfileUpdate, &[DestinationVerdict<'_>], &mut Making<'_>),
 ) -> Lane {
+    let Given { update, destinations, .. } = given;
     if !filter.is_empty() {
         // A row of the summary, even if none is.
         made.tally.add_named(EXPLAINED, 0);

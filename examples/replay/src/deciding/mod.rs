@@ -1,6 +1,7 @@
 //! What is done with each update.
 //!
-//! A mode is a [`Task`]: it is handed one update after the other, and writes what is to be printed.
+//! A mode is a [`Task`]: it is handed one update after the other, and writes what is to be printed. A new
+//! one is a struct in a file here, a `Mode` with its options, and a line in `Tasks::read`.
 
 mod comparison_key;
 pub mod connections;
@@ -41,12 +42,23 @@ const PASSES: u32 = 8;
 pub trait Task: Send {
     /// Decides about the update, and adds what comes of it to `made`: unless it belongs in the slow
     /// lane, where nothing of it may be printed or counted.
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane;
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane;
 
-    /// No update comes any more: a task that decides in order writes what it keeps.
+    /// No update comes any more, and what was made is written: a task that decides in order writes what
+    /// it keeps.
     fn end(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+}
+
+/// What a task is given.
+#[derive(Clone, Copy)]
+pub struct Given<'g> {
+    pub update: &'g ProfileUpdate,
+    /// What the update was read from, with all that it does not take over.
+    pub line: &'g [u8],
+    /// Those of the update's computation.
+    pub destinations: &'g Destinations,
 }
 
 /// Who carries a task out.
@@ -152,9 +164,10 @@ impl Desk {
             counts: Counts::default(),
             fast_lane: self.fast_lane,
         };
-        match task.decide(update, destinations, &mut making) {
+        let given = Given { update, line, destinations };
+        match task.decide(given, &mut making) {
             Lane::Fast => making.tally.counts.merge(&making.counts),
-            Lane::Slow => made.set_aside(line),
+            Lane::Slow => made.set_aside(given.line),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{Destinations, Lane, ProfileUpdate, Release, Rollout};
+use idgroup::{Lane, Release, Rollout};
 
 use super::comparison_key::random_comparison_key;
-use super::{Making, Task};
+use super::{Given, Making, Task};
 use crate::entries::{self, Subject};
 use crate::failure::Failure;
 use crate::files;
@@ -36,7 +36,8 @@ impl Routing {
 
 impl Task for Arc<Routing> {
     /// The comparison is bounded by as many messages as the fast lane.
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        let Given { update, destinations, .. } = given;
         let tier = self.tier_of_space.get(update.space_id()).map(String::as_str);
         let routed = self.release.decide_with(update, tier, destinations, &mut made.counts);
         if made.lane_of(&routed.events) == Lane::Slow {

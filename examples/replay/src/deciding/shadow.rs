@@ -5,12 +5,12 @@ use std::sync::Arc;
 use idgroup::compare::{
     Comparison, ComparisonBudget, ComparisonKey, Difference, Extent, OutboundSample, compare_events,
 };
-use idgroup::{Destinations, Flow, Lane, ProfileUpdate, decide_legacy_with, decide_with};
+use idgroup::{Flow, Lane, decide_legacy_with, decide_with};
 use serde::Serialize;
 
 use super::comparison_key::random_comparison_key;
 use super::connections::Connections;
-use super::{Making, Task};
+use super::{Given, Making, Task};
 
 /// Prints what differs: nothing about flows that are the same, and something about all others.
 pub struct Shadow {
@@ -27,7 +27,8 @@ impl Shadow {
 }
 
 impl Task for Arc<Shadow> {
-    fn decide(&mut self, update: &ProfileUpdate, destinations: &Destinations, made: &mut Making<'_>) -> Lane {
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
+        let Given { update, destinations, .. } = given;
         let legacy_destinations =
             self.legacy_connections.as_ref().map_or(destinations, |connections| connections.of(update));
         let legacy = decide_legacy_with(update, legacy_destinations, &mut made.counts);
