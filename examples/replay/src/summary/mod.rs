@@ -55,8 +55,9 @@ impl Summary {
         let elapsed = self.began.elapsed();
         let per_second = |count: u64| u128::from(count) * 1_000_000_000 / elapsed.as_nanos().max(1);
         format!(
-            "{} updates, {}, in {elapsed:.1?}: {} updates/s, {}/s",
+            "{} update{}, {}, in {elapsed:.1?}: {} updates/s, {}/s",
             grouped(self.tally.updates.into()),
+            if self.tally.updates == 1 { "" } else { "s" },
             size(self.tally.bytes.into()),
             grouped(per_second(self.tally.updates)),
             size(per_second(self.tally.bytes)),

@@ -170,7 +170,7 @@ fn what_can_be_read_of_a_broken_input_is_replayed() {
     let cut = folder.write("cut.ndjson.gz", encoder.get_ref());
     let run = replay(&["--destinations", &folder.destinations(), &cut], "");
     assert!(run.stdout.contains("upd_1"), "{}", run.stdout);
-    assert!(run.stderr.starts_with("1 updates, "), "{}", run.stderr);
+    assert!(run.stderr.starts_with("1 update, "), "{}", run.stderr);
     let last = run.stderr.lines().last().unwrap();
     assert!(last.starts_with(&format!("replay: can't read `{cut}`: ")), "{last}");
     assert_eq!(run.status, Some(1));
