@@ -160,6 +160,11 @@ fn bad_elements_are_set_aside_with_line_and_position() {
             r#"{"line":1,"element":3,"error":"`id` is empty","input":"{\n\"id\": \"\"}"}"#,
         ],
     );
+    // Elements of several lines count with all of them.
+    check(
+        format!("[{},\n12,{two}]", one.replacen('{', "{\n\n", 1)),
+        &[r#"{"line":4,"element":2,"error":"the input must be an object, not a number","input":"12"}"#],
+    );
     // A quotation mark too few costs the rest of its line, and no more.
     check(
         format!("[{one},\n{{\"id\":\"upd_3,\n{two}]"),
