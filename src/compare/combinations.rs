@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(sums(&[1, 1]), [constant + 3]);
         assert_eq!(sums(&[3]), [1, 2, 4].map(|sum| constant + sum));
         assert_eq!(sums(&[1, 2, 1]), [1 + 2 + 8, 1 + 4 + 8].map(|sum| constant + sum));
-        let in_order = [0b1_001_01, 0b1_010_01, 0b1_100_01, 0b1_001_10, 0b1_010_10, 0b1_100_10];
+        let in_order = [[1, 4], [1, 8], [1, 16], [2, 4], [2, 8], [2, 16]].map(|[a, b]| a + b + 32);
         assert_eq!(sums(&[2, 3, 1]), in_order.map(|sum| constant + sum));
     }
 
