@@ -103,7 +103,7 @@ impl Tasks {
     pub fn read(options: &Options) -> Result<Self, Failure> {
         // With a slow lane, what is not in it is compared whole.
         let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
-        let budget = ComparisonBudget::default().messages(max_messages).passes(PASSES);
+        let budget = ComparisonBudget::default().with_messages(max_messages).with_passes(PASSES);
         let jobs = options.jobs;
         Ok(match &options.mode {
             Mode::Events => Self::of_workers(jobs, || Events),

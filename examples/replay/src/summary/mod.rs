@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use idgroup::compare::ComparisonOutcome;
 use idgroup::{DropReason, Flow, Verdict};
 
 use numbers::{grouped, size};
@@ -123,12 +124,12 @@ impl Summary {
 
     fn add_comparisons(&self, rows: &mut Rows) {
         let counts = &self.tally.counts;
-        let identical = counts.comparison("identical");
+        let identical = counts.comparison(ComparisonOutcome::Identical);
         if self.flows != Flows::Both && identical + self.tally.not_identical() == 0 {
             return;
         }
         rows.push(("comparison identical".into(), identical));
-        rows.push(("comparison different".into(), counts.comparison("different")));
+        rows.push(("comparison different".into(), counts.comparison(ComparisonOutcome::Different)));
         let Differences { only_in_legacy, only_in_dedupe, in_different_numbers, updates_in_part } =
             self.tally.difference;
         for (label, count) in [
@@ -136,8 +137,9 @@ impl Summary {
             ("  messages only_in_dedupe", only_in_dedupe),
             ("  messages in_different_numbers", in_different_numbers),
             ("  updates with more, not counted", updates_in_part),
-            ("comparison cut_short", counts.comparison("cut_short")),
-            ("comparison refused", counts.comparison("refused")),
+            ("comparison nothing_to_compare", counts.comparison(ComparisonOutcome::NothingToCompare)),
+            ("comparison cut_short", counts.comparison(ComparisonOutcome::CutShort)),
+            ("comparison refused", counts.comparison(ComparisonOutcome::Refused)),
         ] {
             if count > 0 {
                 rows.push((label.into(), count));

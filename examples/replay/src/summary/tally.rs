@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::compare::{Comparison, Extent, OutboundSample};
+use idgroup::compare::{Comparison, ComparisonOutcome, Extent, OutboundSample};
 use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
 use super::gaps::LookAlikes;
@@ -66,7 +66,9 @@ impl Tally {
 
     /// Of how many updates it is not known that both flows are the same, though they were compared.
     pub fn not_identical(&self) -> u64 {
-        ["different", "cut_short", "refused"].map(|outcome| self.counts.comparison(outcome)).iter().sum()
+        let known = [ComparisonOutcome::Identical, ComparisonOutcome::NothingToCompare];
+        let others = ComparisonOutcome::ALL.into_iter().filter(|outcome| !known.contains(outcome));
+        others.map(|outcome| self.counts.comparison(outcome)).sum()
     }
 
     pub fn merge(&mut self, other: &Self) {
