@@ -73,6 +73,6 @@ pub use observe::counts::{Counted, Counts, CountsIter};
 pub use observe::{Observer, Step};
 pub use release::flow::Flow;
 pub use release::legacy::{decide_legacy, decide_legacy_with};
-pub use release::rollout::{Comparing, Flag, Gate, Rollout, Share};
-pub use release::route::{Route, RouteReason};
+pub use release::rollout::{Flag, Gate, Rollout, Share};
+pub use release::route::{Comparing, Route, RouteReason};
 pub use release::{Release, Routed};

@@ -45,9 +45,9 @@ macro_rules! auto_traits {
 }
 
 auto_traits! {
-    AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
+    AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget, ComparisonOutcome,
     Checked<ProfileUpdate>, ComparisonKey, Computation, Consent, IdStrategy, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
-    Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
+    Difference<()>, DifferenceKind, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gap, Gaps, GapsIter, Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
     OutboundMessages<'static>, OutboundMessagesIter<'static>, GapsOf<'static>, Share, SelectedIdsIter<'static, 'static>,
