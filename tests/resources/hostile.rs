@@ -102,11 +102,97 @@ fn reading_destinations_grows_with_their_number_and_their_types() {
 }
 
 #[test]
+fn reading_destinations_grows_with_their_strategies() {
+    let read = |elements: String| measure(|| read_destinations(&elements)).1;
+    let strategy = |number: usize| ["latest", "first", "all"][number % 3];
+    assert_linear("strategies of one destination", |count| {
+        let strategies = list(count, |number| format!(r#""type_{number:07}":"{}""#, strategy(number)));
+        read(format!(r#"{{"id":"dst_1","id_strategies":{{{strategies}}}}}"#))
+    });
+    assert_linear("destinations with strategies of their own", |count| {
+        read(list(count, |number| {
+            let consent = ["null", r#""required""#, r#""not_refused""#][number / 3 % 3];
+            format!(
+                r#"{{"id":"dst_{number:07}","id_strategies":{{"type_{number:07}":"{}"}},"consent":{consent}}}"#,
+                strategy(number)
+            )
+        }))
+    });
+    assert_linear("destinations of which each dedupes on its types and says which ID is sent", |count| {
+        read(list(count, |number| {
+            let own = format!("type_{number:07}");
+            format!(
+                r#"{{"id":"dst_{number:07}","dedupes_on":["{own}"],"id_strategies":{{"{own}":"first"}}}}"#
+            )
+        }))
+    });
+}
+
+#[test]
+fn a_decision_grows_with_the_strategies_of_one_destination() {
+    assert_linear("types that are chosen from", |count| {
+        let strategy = |number: usize| ["latest", "first", "all"][number % 3];
+        let strategies = list(count, |number| format!(r#""type_{number:07}":"{}""#, strategy(number)));
+        let destinations = read_destinations(&format!(
+            r#"{{"id":"dst_1","id_strategies":{{{strategies}}},"consent":"not_refused"}}"#
+        ));
+        let id = |number| format!(r#"{{"type":"type_{number:07}","id":"1","subscribed":true}}"#);
+        let update = read_update(&update(VALUE_CHANGED, &list(count, id)));
+        let (events, heap) = measure(|| decide(&update, &destinations));
+        assert_eq!(events[0].id_group().external_ids().len(), count);
+        heap
+    });
+    assert_linear("IDs of which all are chosen that consent", |count| {
+        let destinations = read_destinations(
+            r#"{"id":"dst_1","id_strategies":{"email":"all"},"consent":"required"},
+               {"id":"dst_2","consent":"not_refused"},{"id":"dst_3","id_strategies":{"email":"first"}}"#,
+        );
+        let id = |number| email(number).replace('}', &format!(r#","subscribed":{}}}"#, number % 2 == 0));
+        let update = read_update(&update(VALUE_CHANGED, &list(count, id)));
+        let (events, heap) = measure(|| decide(&update, &destinations));
+        let sizes: Vec<usize> = events.iter().map(|event| event.id_group().external_ids().len()).collect();
+        assert_eq!(sizes, [count / 2, 1], "the first two consents choose the same");
+        heap
+    });
+}
+
+/// The text names each type that was chosen from, and looks each one up.
+#[test]
+fn an_explanation_grows_with_the_strategies_of_one_destination() {
+    assert_linear("an explanation's types", |count| {
+        let strategies = list(count, |number| format!(r#""type_{number:07}":"first""#));
+        let destinations = read_destinations(&format!(
+            r#"{{"id":"dst_1","id_strategies":{{{strategies}}}}},{{"id":"dst_2"}}"#
+        ));
+        let id = |number| format!(r#"{{"type":"type_{number:07}","id":"1"}}"#);
+        let update = read_update(&update(VALUE_CHANGED, &list(count, id)));
+        let (text, heap) = measure(|| explain(&update, &destinations).to_string());
+        assert!(text.contains(&format!("type_{:07}\n", count - 1)), "the last type, at the line's end");
+        heap
+    });
+}
+
+#[test]
 fn a_decision_grows_with_the_settings_that_send() {
     assert_linear("settings", |count| {
         let of_number = |number| {
             let destination = format!(r#"{{"id":"dst_{number:07}","dedupes_on":["type_{number:07}"]}}"#);
             (destination, format!(r#"{{"type":"type_{number:07}","id":"1"}}"#))
+        };
+        let destinations = read_destinations(&list(count, |number| of_number(number).0));
+        let update = read_update(&update(VALUE_CHANGED, &list(count, |number| of_number(number).1)));
+        let (events, heap) = measure(|| decide(&update, &destinations));
+        assert_eq!(events.len(), count);
+        heap
+    });
+    assert_linear("settings with strategies", |count| {
+        let of_number = |number| {
+            let (named, strategy) = (format!("type_{:07}", number / 2), ["latest", "first"][number % 2]);
+            let setting = format!(r#""id_strategies":{{"{named}":"{strategy}"}}"#);
+            (
+                format!(r#"{{"id":"dst_{number:07}",{setting}}}"#),
+                format!(r#"{{"type":"{named}","id":"{number}"}}"#),
+            )
         };
         let destinations = read_destinations(&list(count, |number| of_number(number).0));
         let update = read_update(&update(VALUE_CHANGED, &list(count, |number| of_number(number).1)));
