@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::{Destination, Destinations, ExternalId, ProfileUpdate, decide};
+use idgroup::{Consent, Destination, Destinations, ExternalId, IdStrategy, ProfileUpdate, decide};
 
 use crate::build;
 
@@ -91,5 +91,51 @@ fn where_one_type_has_as_many_ids_as_bits_and_one_more() {
             .collect();
         let (email, phone) = (format!("{:03}", emails - 1), "000".to_owned());
         assert_eq!(sent, [vec![email.clone()], vec![phone.clone()], vec![email, phone]]);
+    }
+}
+
+/// Of each type two IDs, of which the second was seen later and has not subscribed; and destinations
+/// that differ in one type, in the strategy, in consent, or in nothing but how they come by the same set.
+#[test]
+fn where_strategies_choose_of_many_types() {
+    for types in [20, 32, 33, 64, 65, 200] {
+        let ids = (0..types).flat_map(|number| {
+            let id = |id, second, subscribed| {
+                build::id(&name(number), id).with_created_at(build::at(second)).with_subscribed(subscribed)
+            };
+            [id("1", 1, true), id("2", 2, false)]
+        });
+        let update = build::entry_of(ids);
+        let mut expected = BTreeMap::<Vec<(String, &str)>, Vec<String>>::new();
+        let mut destinations = Vec::new();
+        for number in 0..types {
+            for (how, strategy, consent, ids) in [
+                ("latest", IdStrategy::Latest, None, &["2"][..]),
+                ("first", IdStrategy::First, None, &["1"]),
+                ("all", IdStrategy::All, None, &["2", "1"]),
+                ("latest_with_consent", IdStrategy::Latest, Some(Consent::Required), &["1"]),
+                ("all_with_consent", IdStrategy::All, Some(Consent::NotRefused), &["1"]),
+            ] {
+                let last = name(types - 1);
+                let named = [name(number), last].map(|id_type| (id_type, strategy)).into_iter();
+                let named = named.take(if number + 1 == types { 1 } else { 2 });
+                let id = format!("{number:03}_{how}");
+                let sent = named.clone().flat_map(|(of, _)| ids.iter().map(move |id| (of.clone(), *id)));
+                expected.entry(sent.collect()).or_default().push(id.clone());
+                let destination = Destination::new(id).unwrap().with_id_strategies(named).unwrap();
+                destinations.push(destination.with_consent(consent));
+            }
+        }
+        expected.values_mut().for_each(|ids| ids.sort());
+        let destinations = Destinations::new(destinations).unwrap();
+        let decided: BTreeMap<Vec<(String, &str)>, Vec<String>> = decide(&update, &destinations)
+            .iter()
+            .map(|event| {
+                let sent =
+                    event.id_group().external_ids().iter().map(|id| (id.id_type().to_owned(), id.id()));
+                (sent.collect(), event.destinations().iter().map(|to| to.id().to_owned()).collect())
+            })
+            .collect();
+        assert_eq!(decided, expected, "{types} types");
     }
 }
