@@ -4,6 +4,7 @@
 #[path = "../support/build.rs"]
 mod build;
 
+mod consent;
 mod deliveries;
 mod engine;
 mod ids;
