@@ -71,6 +71,25 @@ fn one_more_destination(c: &mut Criterion) {
     }
 }
 
+/// The same where destinations choose by strategies and ask for consent, of settings that four have.
+fn one_more_choosing_destination(c: &mut Criterion) {
+    let update: ProfileUpdate = {
+        let mut json = yardsticks::update_json(5);
+        for id in json["external_ids"].as_array_mut().unwrap() {
+            id["subscribed"] = true.into();
+        }
+        serde_json::from_value(json).unwrap()
+    };
+    let mut group = c.benchmark_group("destinations_choosing");
+    for count in [1_000, 10_000] {
+        let destinations = yardsticks::destinations_choosing(count);
+        group.bench_with_input(BenchmarkId::from_parameter(count), &destinations, |b, destinations| {
+            b.iter(|| decide(black_box(&update), black_box(destinations)));
+        });
+    }
+    group.finish();
+}
+
 fn parse(c: &mut Criterion) {
     for ids in [5, 1_000] {
         let json = serde_json::to_vec(&yardsticks::update_json(ids)).unwrap();
@@ -128,6 +147,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = benches;
     config = quick();
-    targets = shapes, one_more_destination, parse, replay
+    targets = shapes, one_more_destination, one_more_choosing_destination, parse, replay
 }
 criterion_main!(benches);

@@ -54,6 +54,22 @@ pub fn destinations(count: usize) -> Destinations {
     destinations_with(count, |i| settings[i % settings.len()].clone())
 }
 
+/// Destinations over four distinct settings that choose among the IDs or ask for consent.
+pub fn destinations_choosing(count: usize) -> Destinations {
+    let settings = [
+        json!({"id_strategies": {"email": "latest", "phone": "latest"}}),
+        json!({"id_strategies": {"email": "all"}, "consent": "not_refused"}),
+        json!({"dedupes_on": ["email"], "id_strategies": {"email": "first"}}),
+        json!({"consent": "required"}),
+    ];
+    let destination = |i: usize| {
+        let mut json = settings[i % settings.len()].clone();
+        json["id"] = json!(format!("dst_{i:05}"));
+        json
+    };
+    serde_json::from_value((0..count).map(destination).collect()).unwrap()
+}
+
 /// Destinations that all have settings of their own: the subsets of ten types.
 pub fn destinations_all_different(count: usize) -> Destinations {
     destinations_with(count, |i| {

@@ -224,3 +224,31 @@ fn what_is_not_sent_has_no_combinations() {
     let verdict = idgroup::explain(&update, &destinations).of("dst_1").unwrap();
     assert_eq!(verdict.external_ids().combinations(), 0);
 }
+
+/// The profile that a whole shop shares: each of two plain destinations would have its 153,000 messages.
+#[test]
+fn strategies_turn_a_product_into_what_a_destination_can_use() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/monster/");
+    let read = |file: &str| std::fs::read_to_string(format!("{folder}{file}")).unwrap();
+    let updates = read("updates.ndjson");
+    let update: ProfileUpdate = serde_json::from_str(updates.lines().nth(3).unwrap()).unwrap();
+    let messages = |file: &str| -> Vec<(Vec<String>, u64)> {
+        let computations: std::collections::BTreeMap<String, Destinations> =
+            serde_json::from_str(&read(file)).unwrap();
+        decide(&update, &computations["aud_loyalty_card"])
+            .iter()
+            .map(|event| {
+                let messages = event.outbound_messages();
+                (messages.destination_ids().map(ToOwned::to_owned).collect(), messages.count())
+            })
+            .collect()
+    };
+    let of = |ids: &[&str], count| (ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(), count);
+    assert_eq!(
+        messages("destinations.json"),
+        [of(&["dst_facebook", "dst_google_ads"], 153_000), of(&["dst_sendgrid"], 1)]
+    );
+    // One of the latest email and phone, one for each email, and one to the latest email.
+    let expected = [of(&["dst_facebook"], 1), of(&["dst_google_ads"], 50), of(&["dst_sendgrid"], 1)];
+    assert_eq!(messages("strategies.json"), expected);
+}
