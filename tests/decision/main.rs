@@ -18,4 +18,5 @@ mod observers;
 mod outbound;
 mod pipeline;
 mod properties;
+mod reached;
 mod small_world;

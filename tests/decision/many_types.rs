@@ -126,7 +126,9 @@ fn where_strategies_choose_of_many_types() {
                 destinations.push(destination.with_consent(consent));
             }
         }
-        expected.values_mut().for_each(|ids| ids.sort());
+        for ids in expected.values_mut() {
+            ids.sort();
+        }
         let destinations = Destinations::new(destinations).unwrap();
         let decided: BTreeMap<Vec<(String, &str)>, Vec<String>> = decide(&update, &destinations)
             .iter()
