@@ -184,7 +184,7 @@ pub(crate) fn update_prefixed(hash: &mut Sha256, text: &str) {
     hash.update(text);
 }
 
-fn first_half(hash: Sha256) -> [u8; 16] {
+pub(crate) fn first_half(hash: Sha256) -> [u8; 16] {
     let mut half = [0; 16];
     for (to, from) in half.iter_mut().zip(hash.finalize()) {
         *to = from;

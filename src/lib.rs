@@ -121,6 +121,7 @@ mod outbound;
 mod read;
 mod release;
 mod rollout;
+pub mod segment;
 mod timestamp;
 mod trigger;
 mod trigger_filter;
