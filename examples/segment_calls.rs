@@ -1,7 +1,7 @@
 //! The calls of the cases in `fixtures/segment`, a line of JSON for each case, as whatever judges them
 //! reads them: `cargo run --example segment_calls`
 //!
-//! Each line has the case's `name`, its `calls` (the `destinations` that each goes to, and the `call`)
+//! Each line has the case's `name`, the `events` that were decided, their `calls` (the `destinations` that each goes to, and the `call`)
 //! and its `refusals`. Other files of cases are named as arguments.
 
 use std::error::Error;
@@ -76,5 +76,6 @@ fn rendered(case: &Case) -> Result<Value, Box<dyn Error>> {
             }
         }
     }
-    Ok(json!({ "name": case.name, "calls": calls, "refusals": refusals }))
+    let events = decide(&case.update, &case.destinations);
+    Ok(json!({ "name": case.name, "events": events, "calls": calls, "refusals": refusals }))
 }
