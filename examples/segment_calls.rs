@@ -65,7 +65,7 @@ fn rendered(case: &Case) -> Result<Value, Box<dyn Error>> {
 
     let (mut calls, mut refusals) = (Vec::new(), Vec::new());
     for event in decide(&case.update, &case.destinations) {
-        for call in routes.calls(&case.update, &event, supplied).iter() {
+        for call in routes.calls(&event, supplied).iter() {
             match call {
                 Ok(call) => {
                     let to: Vec<&str> =

@@ -95,57 +95,54 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+// Unit tests build updates as all tests do, by a file that knows the library by its name.
+#[cfg(test)]
+extern crate self as idgroup;
+#[cfg(test)]
+#[path = "../tests/support/build.rs"]
+mod build;
+
 /// The README's code is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod amplification;
-mod checked;
 pub mod compare;
-mod counts;
 mod decide;
-mod destination;
-mod destinations;
+mod digest;
 mod event;
-mod explain;
-mod external_id;
-mod external_ids;
-mod flow;
-mod id_group;
-mod input_error;
-mod latest_id;
-mod legacy;
+mod input;
+mod invariant;
+mod label;
 mod observe;
-mod outbound;
-mod read;
 mod release;
-mod rollout;
 pub mod segment;
-mod timestamp;
-mod trigger;
-mod trigger_filter;
-mod update;
-mod verdict;
 
-pub use amplification::{Amplification, Lane};
-pub use checked::Checked;
-pub use counts::Counts;
-pub use decide::{decide, decide_with};
-pub use destination::Destination;
-pub use destinations::Destinations;
-pub use event::{IdGroupEvent, OwnedIdGroup, OwnedIdGroupEvent, SentTo};
-pub use explain::{DestinationVerdict, Explanation, explain, explain_with};
-pub use external_id::{Collection, ExternalId, ExternalIdKey};
-pub use flow::Flow;
-pub use id_group::{IdGroup, IdGroupHash, MessageId, SelectedIds};
-pub use input_error::{InputError, Problem};
-pub use legacy::{decide_legacy, decide_legacy_with};
+pub use decide::explain::{DestinationVerdict, DestinationVerdicts, Explanation, explain, explain_with};
+pub use decide::verdict::{DropReason, Verdict};
+pub use decide::{Decision, decide, decide_with};
+pub use event::IdGroupEvent;
+pub use event::amplification::{Amplification, Lane};
+pub use event::delivery_key::DeliveryKey;
+pub use event::id_group::{IdGroup, IdGroupHash, MessageId};
+pub use event::outbound::{DestinationIds, OutboundMessage, OutboundMessages, OutboundMessagesIter};
+pub use event::owned::{OwnedIdGroup, OwnedIdGroupEvent};
+pub use event::selected_ids::{SelectedIds, SelectedIdsIter};
+pub use event::sent_to::{SentTo, SentToIter};
+pub use input::builder::ProfileUpdateBuilder;
+pub use input::checked::Checked;
+pub use input::destination::Destination;
+pub use input::destinations::Destinations;
+pub use input::error::{InputError, Problem};
+pub use input::external_id::{Collection, ExternalId, ExternalIdKey};
+pub use input::gaps::{Gap, Gaps, GapsIter, GapsOf};
+pub use input::timestamp::{MalformedTimestamp, Timestamp};
+pub use input::trigger::{AddedIds, MergedProfile, MergedProfiles, RemovedIds, Trigger, TriggerReason};
+pub use input::update::{Computation, Membership, ProfileUpdate};
+pub use observe::counts::{Counted, Counts, CountsIter};
 pub use observe::{Observer, Step};
-pub use outbound::{OutboundMessage, OutboundMessages};
+pub use release::flow::Flow;
+pub use release::legacy::{decide_legacy, decide_legacy_with};
+pub use release::rollout::{Comparing, Flag, Gate, Rollout, Share};
+pub use release::route::{Route, RouteReason};
 pub use release::{Release, Routed};
-pub use rollout::{Comparing, Flag, Gate, Rollout, Route, RouteReason};
-pub use timestamp::{MalformedTimestamp, Timestamp};
-pub use trigger::{AddedIds, MergedProfile, MergedProfiles, RemovedIds, Trigger, TriggerReason};
-pub use update::{Computation, Membership, ProfileUpdate, ProfileUpdateBuilder};
-pub use verdict::{DropReason, Verdict};

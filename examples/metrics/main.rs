@@ -12,8 +12,8 @@ mod table;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use idgroup::compare::{ComparisonBudget, ComparisonKey};
-use idgroup::{Comparing, Flag, Release, Rollout};
+use idgroup::compare::ComparisonKey;
+use idgroup::{Comparing, Flag, Release, Rollout, Share};
 
 use recording::Recording;
 use stopwatch::Stopwatch;
@@ -45,13 +45,10 @@ fn main() -> ExitCode {
 
 /// Admits every space, sends from the legacy flow, and compares: all steps are taken.
 fn release() -> Result<Release, idgroup::InputError> {
-    Ok(Release {
-        rollout: Rollout::new(Flag::new("metrics", 10_000)?).comparing(Comparing::On),
-        // A service makes its key of 16 random bytes: customers control the values that are
-        // compared. Here they are all made up.
-        key: ComparisonKey::new(*b"not for services"),
-        budget: ComparisonBudget::default(),
-    })
+    let rollout = Rollout::new(Flag::new("metrics", Share::ALL)?).with_comparing(Comparing::On);
+    // A service makes its key of 16 random bytes: customers control the values that are compared. Here
+    // they are all made up.
+    Ok(Release::new(rollout, ComparisonKey::new(*b"not for services")))
 }
 
 fn measure(release: &Release, recording: &Recording) -> Stopwatch {
@@ -59,7 +56,7 @@ fn measure(release: &Release, recording: &Recording) -> Stopwatch {
     let began = Instant::now();
     while began.elapsed() < ENOUGH {
         for (update, destinations) in recording.updates() {
-            let routed = release.decide(update, None, destinations, &mut stopwatch);
+            let routed = release.decide_with(update, None, destinations, &mut stopwatch);
             stopwatch.update_ended();
             // Here a service sends the events.
             drop(routed);

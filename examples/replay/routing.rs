@@ -22,7 +22,7 @@ pub struct Routing {
 
 impl Routing {
     pub fn read(rollout: &Path, tiers: Option<&Path>, budget: ComparisonBudget) -> Result<Self, Failure> {
-        let release = Release { rollout: read_rollout(rollout)?, key: random_comparison_key(), budget };
+        let release = Release::new(read_rollout(rollout)?, random_comparison_key()).with_budget(budget);
         let tier_of_space = match tiers {
             Some(path) => entries::read(path, &TIERS)?,
             None => HashMap::new(),
@@ -37,7 +37,7 @@ impl Routing {
         counts: &mut Counts,
     ) -> Routed<'a> {
         let tier = self.tier_of_space.get(update.space_id()).map(String::as_str);
-        self.release.decide(update, tier, destinations, counts)
+        self.release.decide_with(update, tier, destinations, counts)
     }
 }
 

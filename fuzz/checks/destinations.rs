@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::{
-    Computation, Destination, Destinations, ExternalId, Membership, ProfileUpdate, Trigger, decide,
-};
+use idgroup::{Destination, Destinations, ProfileUpdate, decide};
+
+use super::build;
 
 /// `bytes` are the JSON of a list of destinations.
 pub fn check(bytes: &[u8]) {
@@ -25,19 +25,10 @@ pub fn check(bytes: &[u8]) {
 /// A profile with IDs of some of the types that the destinations dedupe on, and of others.
 fn update_of_interest(destinations: &Destinations) -> ProfileUpdate {
     let types = destinations.as_slice().iter().filter_map(|destination| destination.dedupes_on()).flatten();
-    let every_other = types.step_by(2).take(20).map(|id_type| ExternalId::new(id_type, "1").unwrap());
+    let every_other = types.step_by(2).take(20).map(|id_type| build::id(id_type, "1"));
     let usual = [("email", "a@example.com"), ("email", "b@example.com"), ("phone", "+15550100")]
-        .map(|(id_type, id)| ExternalId::new(id_type, id).unwrap());
-    ProfileUpdate::builder()
-        .id("upd_1")
-        .space_id("spa_1")
-        .profile_id("use_1")
-        .computation(Computation::new("aud_1").unwrap())
-        .membership(Membership::In)
-        .trigger(Trigger::ValueChanged)
-        .external_ids(usual.into_iter().chain(every_other))
-        .build()
-        .unwrap()
+        .map(|(id_type, id)| build::id(id_type, id));
+    build::entry_of(usual.into_iter().chain(every_other))
 }
 
 /// Groups are what comes of deciding about each destination alone and putting together what has the

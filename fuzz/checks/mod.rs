@@ -1,9 +1,11 @@
 //! What must hold for whatever bytes: each check takes any input, and panics if something does not.
 //!
-//! Both the fuzzer (`fuzz/fuzz_targets`) and the test that replays the corpora (`tests/corpora.rs`)
+//! Both the fuzzer (`fuzz/fuzz_targets`) and the test that replays the corpora (`tests/project/corpora.rs`)
 //! run these.
 #![allow(dead_code, reason = "each fuzz target uses one of these")]
 
+#[path = "../../tests/support/build.rs"]
+mod build;
 pub mod comparison;
 pub mod destinations;
 pub mod rollout;

@@ -1,6 +1,6 @@
 //! From bytes to a rollout, to the routes of spaces.
 
-use idgroup::{Flag, Flow, Rollout};
+use idgroup::{Flag, Flow, Rollout, Share};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,8 @@ pub fn check(bytes: &[u8]) {
 fn assert_routed(rollout: &Rollout, written: &Value, space: &str, tier: Option<&str>) {
     let lists = |list: &str, name: &str| strings(&written["gate"][list]).contains(&name);
     let flag = &written["flag"];
-    let admitted = admits(flag["name"].as_str().unwrap(), flag["share"].as_u64().unwrap(), space);
+    let admitted =
+        admits(flag["name"].as_str().unwrap(), flag["share_basis_points"].as_u64().unwrap(), space);
     let open = lists("spaces", space) || tier.is_some_and(|tier| lists("tiers", tier));
     let open = open && !lists("blocked_spaces", space);
     let compare = written["compare"].as_bool().unwrap();
@@ -50,7 +51,8 @@ fn admits(flag: &str, share: u64, space: &str) -> bool {
 
 fn assert_share_only_adds(written: &Value, spaces: &[&str]) {
     let name = written["flag"]["name"].as_str().unwrap();
-    let shares = [0, 1, 2_500, 5_000, 9_999, 10_000].map(|share| Flag::new(name, share).unwrap());
+    let shares = [0, 1, 2_500, 5_000, 9_999, 10_000]
+        .map(|share| Flag::new(name, Share::from_basis_points(share).unwrap()).unwrap());
     for space in spaces.iter().copied().chain(["spa_1", "spa_2"]).take(20) {
         let admitted = shares.each_ref().map(|flag| flag.admits(space));
         assert!(admitted.is_sorted(), "a larger share leaves out a space that a smaller one admits");

@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use core::mem;
 
 use super::{Comparison, ComparisonBudget, ComparisonKey, Copies, Difference, Extent, Message, Sample};
-use crate::Flow;
+use crate::release::flow::Flow;
 
 /// Compares two streams of messages that are fed to it, in any order: in step, interleaved, or one
 /// after the other. In step is what costs the least memory and the fewest passes.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::Flow;
+use crate::release::flow::Flow;
 
 /// What a comparison says. Nothing but [`Identical`](Self::Identical) means that the flows agree.
 #[derive(Clone, Debug, PartialEq, Eq)]

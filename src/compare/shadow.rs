@@ -7,11 +7,17 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Comparison, ComparisonBudget, ComparisonKey, Encoder, Message, compare_streams};
-use crate::external_id::serialize_outbound;
-use crate::{
-    Destination, Destinations, ExternalId, Flow, IdGroupEvent, Observer, OutboundMessage, OutboundMessages,
-    ProfileUpdate, Step, decide_legacy_with, decide_with,
-};
+use crate::decide::decide_with;
+use crate::event::IdGroupEvent;
+use crate::event::outbound::{OutboundMessage, OutboundMessages};
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::input::external_id::ExternalId;
+use crate::input::external_id::serialize_outbound;
+use crate::input::update::ProfileUpdate;
+use crate::observe::{Observer, Step};
+use crate::release::flow::Flow;
+use crate::release::legacy::decide_legacy_with;
 
 /// Compares what both flows send for an update to the destinations that do not dedupe: there, the
 /// two must not differ.
@@ -64,35 +70,37 @@ pub fn compare_events<O: Observer + ?Sized>(
 }
 
 /// The messages of a flow's events that go to destinations that do not dedupe.
-struct FlowMessages<'e>(Vec<(OutboundMessages<'e>, u128)>);
+struct FlowMessages<'e>(Vec<(PlainDestinations<'e>, OutboundMessages<'e>, u128)>);
 
 /// An outbound message as it is compared.
 struct PlainMessage<'m> {
     message: OutboundMessage<'m>,
+    plain: PlainDestinations<'m>,
     /// The hash of the list of plain destinations, which is the same for all messages of an event
     /// and can be long. Two different lists have the same with a probability of 2^-128.
     destinations: u128,
 }
 
+#[derive(Clone, Copy)]
 struct PlainDestinations<'e>(&'e IdGroupEvent<'e>);
 
 impl<'e> FlowMessages<'e> {
     fn of(events: &'e [IdGroupEvent<'e>], key: &ComparisonKey) -> Self {
-        let with_plain = events.iter().filter(|event| PlainDestinations(event).iter().next().is_some());
-        Self(
-            with_plain
-                .map(|event| (event.outbound_messages(), key.hash(&PlainDestinations(event))))
-                .collect(),
-        )
+        let with_plain = events.iter().map(PlainDestinations).filter(|plain| plain.iter().next().is_some());
+        Self(with_plain.map(|plain| (plain, plain.0.outbound_messages(), key.hash(&plain))).collect())
     }
 
     fn count(&self) -> u64 {
-        self.0.iter().map(|(messages, _)| messages.count()).fold(0, u64::saturating_add)
+        self.0.iter().map(|(_, messages, _)| messages.count()).fold(0, u64::saturating_add)
     }
 
     fn iter(&self) -> impl Iterator<Item = PlainMessage<'_>> {
-        self.0.iter().flat_map(|(messages, destinations)| {
-            messages.iter().map(|message| PlainMessage { message, destinations: *destinations })
+        self.0.iter().flat_map(|(plain, messages, destinations)| {
+            messages.iter().map(|message| PlainMessage {
+                message,
+                plain: *plain,
+                destinations: *destinations,
+            })
         })
     }
 }
@@ -135,8 +143,8 @@ impl Message for PlainMessage<'_> {
         };
         let external_ids: Box<[ExternalId]> =
             self.message.external_ids().take_while(|id| fits(size_of_id(id))).cloned().collect();
-        let plain = PlainDestinations(self.message.event());
-        let destinations: Box<[String]> = plain
+        let destinations: Box<[String]> = self
+            .plain
             .iter()
             .take_while(|destination| fits(size_of::<String>().saturating_add(destination.id().len())))
             .map(|destination| destination.id().into())

@@ -8,8 +8,12 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-use crate::InputError;
-use crate::read::{Field, FieldName, FromShape, Read, Shape, deserialize_by_read};
+use crate::input::error::InputError;
+use crate::input::read::field::Field;
+use crate::input::read::number::ARBITRARY_PRECISION;
+use crate::input::read::object::FieldName;
+use crate::input::read::shape::{FromShape, Shape, Text};
+use crate::input::read::{Read, deserialize_by_read};
 
 /// What a destination was told when a list was made: an object of its own shape, which calls carry
 /// as it came, with its fields in the order that they came in.
@@ -49,7 +53,10 @@ impl Shape for AudienceSettings {
 
 impl<'de> FromShape<'de> for AudienceSettings {
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Field<Self>, A::Error> {
-        fields(object).map(|fields| Field::Value(Self(fields)))
+        match value(object)? {
+            Value::Object(fields) => Ok(Field::Value(Self(fields))),
+            _ => Ok(Field::Mistyped("a number")),
+        }
     }
 }
 
@@ -63,12 +70,27 @@ impl<'de> Read<'de> for AudienceSettings {
 
 deserialize_by_read!(AudienceSettings);
 
-fn fields<'de, A: MapAccess<'de>>(mut object: A) -> Result<Fields, A::Error> {
+/// An object, or the number that arrives as one.
+fn value<'de, A: MapAccess<'de>>(mut object: A) -> Result<Value, A::Error> {
     let mut fields = Vec::new();
     while let Some(FieldName(name)) = object.next_key()? {
+        if name == ARBITRARY_PRECISION && fields.is_empty() {
+            let text = object.next_value::<Field<Text<'de>>>()?;
+            return number(text).ok_or_else(|| A::Error::custom(NOT_FINITE));
+        }
         fields.push((name.into_owned().into(), object.next_value()?));
     }
-    Ok(fields)
+    Ok(Value::Object(fields))
+}
+
+const NOT_FINITE: &str = "a number of the audience settings is not finite";
+
+fn number(text: Field<Text<'_>>) -> Option<Value> {
+    let Field::Value(Text(text)) = text else { return None };
+    let unsigned = text.parse().ok().map(Value::Unsigned);
+    let signed = || text.parse().ok().map(Value::Signed);
+    let float = || text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float);
+    unsigned.or_else(signed).or_else(float)
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -113,7 +135,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
         match number.is_finite() {
             true => Ok(Value::Float(number)),
-            false => Err(E::custom("a number of the audience settings is not finite")),
+            false => Err(E::custom(NOT_FINITE)),
         }
     }
 
@@ -134,7 +156,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Value, A::Error> {
-        fields(object).map(Value::Object)
+        value(object)
     }
 }
 

@@ -4,12 +4,14 @@ use core::fmt;
 
 use serde::Serialize;
 
-use super::calls::{Calls, ESCAPED, MAX_CALL_SIZE, Receivers};
-use super::json_size::json_size;
-use super::message_id::CallId;
-use super::person::Person;
-use super::settings::CallType;
-use crate::{Destination, ExternalId, OutboundMessage};
+use crate::event::outbound::OutboundMessage;
+use crate::input::destination::Destination;
+use crate::input::external_id::ExternalId;
+use crate::segment::calls::{Calls, ESCAPED, MAX_CALL_SIZE, Receivers};
+use crate::segment::json_size::json_size;
+use crate::segment::message_id::CallId;
+use crate::segment::person::Person;
+use crate::segment::settings::CallType;
 
 /// One call, an `identify` or a `track`, which serialises as it is sent.
 ///

@@ -6,16 +6,19 @@ use core::ops::Range;
 
 use serde::Serialize;
 
-use super::call::Call;
-use super::computed::{Class, Computed};
-use super::json_size::{Uncountable, json_size};
-use super::message_id::CallIds;
-use super::person::{Person, Profile, is_readable};
-use super::refusal::{Refusal, RefusalReason};
-use super::routes::{Route, Routes};
-use super::settings::CallType;
-use super::supplied::Supplied;
-use crate::{Destination, ExternalId, IdGroupEvent, OutboundMessages, ProfileUpdate};
+use crate::event::IdGroupEvent;
+use crate::event::outbound::OutboundMessages;
+use crate::input::destination::Destination;
+use crate::input::external_id::ExternalId;
+use crate::segment::call::Call;
+use crate::segment::computed::{Class, Computed};
+use crate::segment::json_size::{Uncountable, json_size};
+use crate::segment::message_id::CallIds;
+use crate::segment::person::{Person, Profile, is_readable};
+use crate::segment::refusal::{Refusal, RefusalReason};
+use crate::segment::routes::{RouteTo, Routes};
+use crate::segment::settings::CallType;
+use crate::segment::supplied::Supplied;
 
 /// What a call must stay below, in bytes of compact JSON: 32 KB, which the API that takes calls has as its limit.
 pub const MAX_CALL_SIZE: usize = 32_768;
@@ -31,6 +34,7 @@ pub(super) const ESCAPED: usize = 6;
 /// Nothing is multiplied out: this holds a few words per destination, and a call is made when it is
 /// asked for.
 pub struct Calls<'a, V: ?Sized = (), P = ()> {
+    event: &'a IdGroupEvent<'a>,
     pub(super) supplied: Supplied<'a, V, P>,
     messages: OutboundMessages<'a>,
     profile: Profile<'a>,
@@ -43,7 +47,7 @@ pub struct Calls<'a, V: ?Sized = (), P = ()> {
 /// Destinations that the same calls go to.
 pub(super) struct Receivers<'a> {
     members: Range<usize>,
-    pub(super) route: Route<'a>,
+    pub(super) route: RouteTo<'a>,
     pub(super) computed: Computed<'a>,
     ids: CallIds,
     /// How many bytes everything but the person and the IDs can have, in each of their calls.
@@ -51,24 +55,24 @@ pub(super) struct Receivers<'a> {
 }
 
 impl Routes<'_> {
-    /// The calls of one of the update's events, with what only the caller knows.
+    /// The calls of an event, with what only the caller knows.
     ///
     /// Costs in the number of the event's destinations and external IDs, whatever the number of calls.
     pub fn calls<'c, V: Serialize + ?Sized, P: Serialize>(
         &'c self,
-        update: &'c ProfileUpdate,
         event: &'c IdGroupEvent<'c>,
         supplied: Supplied<'c, V, P>,
     ) -> Calls<'c, V, P> {
         let mut calls = Calls {
+            event,
             supplied,
             messages: event.outbound_messages(),
-            profile: Profile::of(update),
+            profile: Profile::of(event.update()),
             refused: Vec::new(),
             receivers: Vec::new(),
             destinations: Vec::new(),
         };
-        let computed = Computed::new(update, &supplied);
+        let computed = Computed::new(event, &supplied);
         match computed.and_then(|computed| Ok((computed, fixed_size(&computed, &supplied)?))) {
             Ok((computed, size)) => calls.sort_out(self, computed, size),
             Err(reason) => {
@@ -110,7 +114,7 @@ fn fixed_size<V: Serialize + ?Sized, P: Serialize>(
 impl<'a, V: ?Sized, P> Calls<'a, V, P> {
     /// The event.
     pub fn event(&self) -> &'a IdGroupEvent<'a> {
-        self.messages.event()
+        self.event
     }
 
     /// The destinations that get no call at all, by their ids, and why.
@@ -147,10 +151,10 @@ impl<'a, V: ?Sized, P> Calls<'a, V, P> {
     }
 
     fn sort_out(&mut self, routes: &'a Routes<'_>, computed: Computed<'a>, fixed_size: usize) {
-        let event = self.event();
+        let event = self.event;
         let has_address = event.id_group().external_ids().iter().any(is_readable);
         let mut sharing: [Vec<&Destination>; 2] = [Vec::new(), Vec::new()];
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             let refused = match routes.to(destination) {
                 Err(reason) => reason,
                 Ok(route) if computed.class == Class::Trait && route.settings.is_list() => {
@@ -187,14 +191,14 @@ impl<'a, V: ?Sized, P> Calls<'a, V, P> {
     fn receive(
         &mut self,
         destinations: impl Iterator<Item = &'a Destination>,
-        route: Route<'a>,
+        route: RouteTo<'a>,
         computed: Computed<'a>,
         fixed_size: usize,
     ) {
         let members = self.run(destinations);
         let destinations = self.destinations.get(members.clone()).unwrap_or_default();
         let own = if route.is_shared { None } else { destinations.first().map(|only| only.id()) };
-        let ids = CallIds::new(self.event().message_id(), route.call(), own);
+        let ids = CallIds::new(self.event.message_id(), route.call(), own);
         let names = destinations.iter().filter_map(|destination| destination.name());
         let sizes = names.map(|name| name.len().saturating_mul(ESCAPED).saturating_add(AROUND_A_NAME));
         let size = sizes.fold(fixed_size.saturating_add(route.size()), usize::saturating_add);
@@ -223,8 +227,8 @@ impl<V: Serialize + ?Sized, P: Serialize> Calls<'_, V, P> {
         let message = self.messages.get(position)?;
         let person = Person::new(&message.external_ids(), self.profile);
         let id = match receivers.route.settings.is_engage() {
-            true => receivers.ids.of_list(self.addresses().map(ExternalId::key)),
-            false => receivers.ids.of_combination(&message.external_ids().map(ExternalId::key)),
+            true => receivers.ids.of_list(self.addresses()),
+            false => receivers.ids.of_combination(&message.external_ids()),
         };
         let call = Call { calls: self, receivers, message, person, id };
         Some(match call.is_small_enough(receivers.size) {
@@ -235,7 +239,7 @@ impl<V: Serialize + ?Sized, P: Serialize> Calls<'_, V, P> {
 
     /// The IDs that a sender may choose from: of each type from latest to earliest.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &ExternalId> + Clone {
-        self.event().id_group().external_ids().iter().filter(|id| is_readable(id))
+        self.event.id_group().external_ids().iter().filter(|id| is_readable(id))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What was computed, in the terms of a call.
 
-use super::refusal::RefusalReason;
-use super::supplied::Supplied;
-use super::text::{ShortText, milliseconds};
-use crate::{Membership, ProfileUpdate};
+use crate::event::IdGroupEvent;
+use crate::input::update::Membership;
+use crate::segment::refusal::RefusalReason;
+use crate::segment::supplied::Supplied;
+use crate::segment::text::{ShortText, milliseconds};
 
 /// The part of a call that says what was computed, the same for all calls of an event.
 #[derive(Clone, Copy)]
@@ -29,17 +30,17 @@ const FORBIDDEN_KEYS: [&str; 6] = ["", "__proto__", "audience_key", "email", "ph
 
 impl<'a> Computed<'a> {
     pub(super) fn new<V: ?Sized, P>(
-        update: &'a ProfileUpdate,
+        event: &'a IdGroupEvent<'_>,
         supplied: &Supplied<'_, V, P>,
     ) -> Result<Self, RefusalReason> {
-        let computation = update.computation();
+        let computation = event.computation();
         let class = Class::from_name(computation.class().ok_or(RefusalReason::ClassMissing)?)
             .ok_or(RefusalReason::UnknownClass)?;
         let key = computation.key().ok_or(RefusalReason::KeyMissing)?;
         if FORBIDDEN_KEYS.contains(&key) {
             return Err(RefusalReason::ForbiddenKey);
         }
-        let timestamp = update.computed_at().or(supplied.timestamp).ok_or(RefusalReason::TimeMissing)?;
+        let timestamp = event.computed_at().or(supplied.timestamp).ok_or(RefusalReason::TimeMissing)?;
         let id = match class {
             // Destinations that go by the id and those that go by the key must find the same step.
             Class::JourneyStep => key,
@@ -49,8 +50,8 @@ impl<'a> Computed<'a> {
             class,
             id,
             key,
-            membership: update.membership(),
-            space_id: update.space_id(),
+            membership: event.membership(),
+            space_id: event.space_id(),
             timestamp: milliseconds(timestamp),
         };
         match (computed.has_value(), supplied.value) {

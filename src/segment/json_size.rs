@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 
 use serde::ser::{self, Serialize, Serializer};
 
-use super::float_size::{PLAIN_F32, PLAIN_F64, float_size};
+use crate::segment::float_size::{PLAIN_F32, PLAIN_F64, float_size};
 
 /// The number of bytes of `value` as compact JSON.
 ///

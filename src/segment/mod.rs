@@ -25,7 +25,7 @@
 //!         "external_ids":[{"type":"email","id":"a@example.com"},{"type":"user_id","id":"42"}]}"#,
 //! )?;
 //! for event in decide(&update, &destinations) {
-//!     for call in routes.calls(&update, &event, Supplied::default()).iter() {
+//!     for call in routes.calls(&event, Supplied::default()).iter() {
 //!         match call {
 //!             Ok(call) => assert!(serde_json::to_string(&call)?.contains(r#""userId":"42""#)),
 //!             Err(refusal) => assert_eq!(

@@ -1,6 +1,7 @@
 //! Who a call is about: the carrier of the call, and the addresses.
 
-use crate::{ExternalId, ProfileUpdate};
+use crate::input::external_id::ExternalId;
+use crate::input::update::ProfileUpdate;
 
 /// Who a call is about, as destinations look for it.
 #[derive(Clone, Copy)]

@@ -5,7 +5,8 @@ use core::fmt;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::Destination;
+use crate::input::destination::Destination;
+use crate::label::labels;
 
 /// Destinations of an event that get no call, or not this one, and why.
 ///
@@ -18,7 +19,6 @@ pub struct Refusal<'a> {
 
 /// What can't be sent so that destinations understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum RefusalReason {
     /// The computation has no class.
     ClassMissing,
@@ -62,27 +62,24 @@ impl<'a> Refusal<'a> {
     }
 }
 
-impl RefusalReason {
-    /// The name on the wire and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClassMissing => "class_missing",
-            Self::UnknownClass => "unknown_class",
-            Self::KeyMissing => "key_missing",
-            Self::ForbiddenKey => "forbidden_key",
-            Self::TimeMissing => "time_missing",
-            Self::ValueMissing => "value_missing",
-            Self::UnwritableValue => "unwritable_value",
-            Self::SettingsMissing => "settings_missing",
-            Self::NameMissing => "name_missing",
-            Self::ForbiddenName => "forbidden_name",
-            Self::NameNotUnique => "name_not_unique",
-            Self::TraitForList => "trait_for_list",
-            Self::OnlyEncodedIds => "only_encoded_ids",
-            Self::TooLarge => "too_large",
-        }
-    }
+labels!(RefusalReason {
+        ClassMissing => "class_missing",
+        UnknownClass => "unknown_class",
+        KeyMissing => "key_missing",
+        ForbiddenKey => "forbidden_key",
+        TimeMissing => "time_missing",
+        ValueMissing => "value_missing",
+        UnwritableValue => "unwritable_value",
+        SettingsMissing => "settings_missing",
+        NameMissing => "name_missing",
+        ForbiddenName => "forbidden_name",
+        NameNotUnique => "name_not_unique",
+        TraitForList => "trait_for_list",
+        OnlyEncodedIds => "only_encoded_ids",
+        TooLarge => "too_large",
+});
 
+impl RefusalReason {
     const fn explanation(self) -> &'static str {
         match self {
             Self::ClassMissing => "the computation's `class` is missing",
@@ -102,18 +99,6 @@ impl RefusalReason {
             Self::OnlyEncodedIds => "every external ID is encoded, and a sender needs an address",
             Self::TooLarge => "the call would have 32 KB or more",
         }
-    }
-}
-
-impl fmt::Display for RefusalReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl Serialize for RefusalReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -4,22 +4,26 @@ use core::fmt::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use super::call::Call;
-use super::computed::{Class, Computed};
-use super::person::{Carrier, Person};
-use super::settings::CallType;
-use crate::{ExternalId, Membership};
+use crate::input::external_id::ExternalId;
+use crate::input::update::Membership;
+use crate::segment::call::Call;
+use crate::segment::computed::{Class, Computed};
+use crate::segment::person::{Carrier, Person};
+use crate::segment::settings::CallType;
+use crate::segment::text::hexadecimal;
 
 /// As it is sent.
 impl<V: Serialize + ?Sized, P: Serialize> Serialize for Call<'_, V, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let computed = &self.receivers.computed;
-        let mut call = serializer.serialize_map(None)?;
+        let is_track = self.call_type() == CallType::Track;
+        let fields = 7_usize.saturating_add(is_track.into()).saturating_add(self.is_engage().into());
+        let mut call = serializer.serialize_map(Some(fields))?;
         call.serialize_entry("type", &self.call_type())?;
-        if self.call_type() == CallType::Track {
+        if is_track {
             call.serialize_entry("event", computed.event_name())?;
         }
-        call.serialize_entry("messageId", &self.id)?;
+        call.serialize_entry("messageId", hexadecimal(self.id.as_bytes()).as_str())?;
         call.serialize_entry("timestamp", computed.timestamp.as_str())?;
         match self.person.carrier {
             Carrier::UserId(id) => call.serialize_entry("userId", id)?,
@@ -45,7 +49,8 @@ struct Traits<'c, 'm, V: ?Sized, P>(&'c Call<'m, V, P>);
 
 impl<V: Serialize + ?Sized, P> Serialize for Traits<'_, '_, V, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut traits = serializer.serialize_map(None)?;
+        let fields = count(&self.0.person).saturating_add(1);
+        let mut traits = serializer.serialize_map(Some(fields))?;
         addresses(&self.0.person, &mut traits)?;
         outcome(self.0, &mut traits)?;
         traits.end()
@@ -58,12 +63,18 @@ struct Properties<'c, 'm, V: ?Sized, P>(&'c Call<'m, V, P>);
 impl<V: Serialize + ?Sized, P> Serialize for Properties<'_, '_, V, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let computed = &self.0.receivers.computed;
-        let mut properties = serializer.serialize_map(None)?;
+        let fields = count(&self.0.person).saturating_add(2);
+        let mut properties = serializer.serialize_map(Some(fields))?;
         properties.serialize_entry(computed.key_property(), computed.key)?;
         outcome(self.0, &mut properties)?;
         addresses(&self.0.person, &mut properties)?;
         properties.end()
     }
+}
+
+/// How many addresses there are.
+fn count(person: &Person<'_>) -> usize {
+    usize::from(person.email.is_some()).saturating_add(person.phone.is_some().into())
 }
 
 /// One of each, as strings: for a list of addresses nearly every destination refuses the call.
@@ -107,7 +118,7 @@ struct ContextTraits<'c, 'm>(&'c Person<'m>);
 
 impl Serialize for ContextTraits<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut traits = serializer.serialize_map(None)?;
+        let mut traits = serializer.serialize_map(Some(count(self.0)))?;
         addresses(self.0, &mut traits)?;
         traits.end()
     }
@@ -142,7 +153,8 @@ struct Id<'m> {
 
 impl Serialize for Id<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
+        let fields = 4_usize.saturating_add(self.is_subscribed.is_some().into());
+        let mut object = serializer.serialize_map(Some(fields))?;
         object.serialize_entry("id", self.id.id())?;
         object.serialize_entry("type", &LowerCase(self.id.id_type()))?;
         object.serialize_entry("collection", self.id.collection().as_str())?;
@@ -185,11 +197,27 @@ const OWN_FIELDS: [&str; 7] = [
     "audience_settings",
 ];
 
+impl<V: ?Sized, P> Personas<'_, '_, V, P> {
+    /// What the caller passes through, each name once, and none that a call has of its own.
+    fn supplied(&self) -> impl Iterator<Item = &(&str, P)> + Clone {
+        let all = self.0.calls.supplied.personas;
+        let is_repeat = move |index, name: &str| all.iter().take(index).any(|(earlier, _)| *earlier == name);
+        let passes = move |(index, (name, _)): &(usize, &(&str, P))| {
+            !is_repeat(*index, name) && !OWN_FIELDS.contains(name)
+        };
+        all.iter().enumerate().filter(passes).map(|(_, field)| field)
+    }
+}
+
 impl<V: ?Sized, P: Serialize> Serialize for Personas<'_, '_, V, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let computed = &self.0.receivers.computed;
         let settings = self.0.receivers.route.settings;
-        let mut personas = serializer.serialize_map(None)?;
+        let supplied = self.supplied();
+        let own = [settings.external_audience_id().is_some(), settings.audience_settings().is_some()];
+        let own = own.into_iter().filter(|is_there| *is_there).count().saturating_add(5);
+        let fields = own.saturating_add(supplied.clone().count());
+        let mut personas = serializer.serialize_map(Some(fields))?;
         personas.serialize_entry("computation_class", computed.class.as_str())?;
         personas.serialize_entry("computation_id", computed.id)?;
         personas.serialize_entry("computation_key", computed.key)?;
@@ -201,12 +229,8 @@ impl<V: ?Sized, P: Serialize> Serialize for Personas<'_, '_, V, P> {
         if let Some(settings) = settings.audience_settings() {
             personas.serialize_entry("audience_settings", settings)?;
         }
-        let supplied = self.0.calls.supplied.personas;
-        for (index, (name, value)) in supplied.iter().enumerate() {
-            let is_repeat = supplied.iter().take(index).any(|(earlier, _)| earlier == name);
-            if !is_repeat && !OWN_FIELDS.contains(name) {
-                personas.serialize_entry(name, value)?;
-            }
+        for (name, value) in supplied {
+            personas.serialize_entry(name, value)?;
         }
         personas.end()
     }
@@ -216,7 +240,8 @@ struct Integrations<'c, 'm, V: ?Sized, P>(&'c Call<'m, V, P>);
 
 impl<V: ?Sized, P> Serialize for Integrations<'_, '_, V, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut integrations = serializer.serialize_map(None)?;
+        let fields = self.0.destinations().len().saturating_add(1);
+        let mut integrations = serializer.serialize_map(Some(fields))?;
         integrations.serialize_entry("All", &false)?;
         for name in self.0.destinations().iter().filter_map(|destination| destination.name()) {
             integrations.serialize_entry(name, &true)?;

@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
-use super::calls::ESCAPED;
-use super::json_size::json_size;
-use super::refusal::RefusalReason;
-use super::settings::{CallSettings, CallType, DestinationSettings};
-use crate::{Destination, Destinations};
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::segment::calls::ESCAPED;
+use crate::segment::json_size::json_size;
+use crate::segment::refusal::RefusalReason;
+use crate::segment::settings::{CallSettings, CallType, DestinationSettings};
 
 /// The destinations of a computation and their settings, brought together for many events.
 ///
@@ -16,12 +17,12 @@ use crate::{Destination, Destinations};
 pub struct Routes<'a> {
     destinations: &'a Destinations,
     /// In the order of the destinations, by id.
-    routes: Box<[Result<Route<'a>, RefusalReason>]>,
+    routes: Box<[Result<RouteTo<'a>, RefusalReason>]>,
 }
 
 /// How one destination is called.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Route<'a> {
+pub(super) struct RouteTo<'a> {
     pub(super) settings: &'a DestinationSettings,
     /// Whether all destinations of this kind are called together.
     pub(super) is_shared: bool,
@@ -50,13 +51,13 @@ impl<'a> Routes<'a> {
             }
             let is_plain = destination.dedupes_on().is_none();
             let is_shared = is_plain && !settings.is_engage() && !settings.is_list();
-            Ok(Route { settings, is_shared })
+            Ok(RouteTo { settings, is_shared })
         };
         Self { destinations, routes: destinations.as_slice().iter().map(route).collect() }
     }
 
     /// The route to a destination, by its id.
-    pub(super) fn to(&self, destination: &Destination) -> Result<Route<'a>, RefusalReason> {
+    pub(super) fn to(&self, destination: &Destination) -> Result<RouteTo<'a>, RefusalReason> {
         let by_id = self.destinations.as_slice();
         let position = by_id.binary_search_by(|known| known.id().cmp(destination.id()));
         let route = position.ok().and_then(|position| self.routes.get(position));
@@ -64,7 +65,7 @@ impl<'a> Routes<'a> {
     }
 }
 
-impl Route<'_> {
+impl RouteTo<'_> {
     pub(super) fn call(&self) -> CallType {
         self.settings.call()
     }

@@ -3,18 +3,19 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use core::fmt;
 
 use serde::de::MapAccess;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::audience_settings::AudienceSettings;
-use crate::input_error::excerpt;
-use crate::read::{
-    Field, FieldName, FromShape, Read, Shape, Switch, Text, deserialize_by_read, non_empty, strict_object,
-};
-use crate::{InputError, Problem};
+use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::number::{self, ARBITRARY_PRECISION};
+use crate::input::read::object::{FieldName, RefusingUnknown, object};
+use crate::input::read::shape::{FromShape, Shape, Switch, Text};
+use crate::input::read::{Read, deserialize_by_read};
+use crate::label::labels;
+use crate::segment::audience_settings::AudienceSettings;
 
 /// How destinations are called, by their ids.
 ///
@@ -70,10 +71,10 @@ enum Audience {
 /// The two kinds of calls that destinations are told of a computation with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallType {
-    /// Who somebody is, with the membership as a trait.
-    Identify,
     /// What happened: somebody entered or exited.
     Track,
+    /// Who somebody is, with the membership as a trait.
+    Identify,
 }
 
 impl CallSettings {
@@ -179,36 +180,14 @@ impl DestinationSettings {
     }
 }
 
-impl CallType {
-    /// The name on the wire and in metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Identify => "identify",
-            Self::Track => "track",
-        }
-    }
+labels!(CallType { Track => "track", Identify => "identify" });
 
-    fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
-        match &*field.required("call")?.0 {
-            "identify" => Ok(Self::Identify),
-            "track" => Ok(Self::Track),
-            other => Err(InputError::unknown("call", other, &["track", "identify"])),
-        }
-    }
-}
-
-impl fmt::Display for CallType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-strict_object! {
-    RawSettings<'de> {
-        call: Text<'de>,
-        engage: Switch,
-        external_audience_id: Text<'de>,
-        audience_settings: AudienceSettings,
+object! {
+    RawSettings<'de>: RefusingUnknown {
+        "call" => call: Text<'de>,
+        "engage" => engage: Switch,
+        "external_audience_id" => external_audience_id: Text<'de>,
+        "audience_settings" => audience_settings: AudienceSettings,
     }
 }
 
@@ -216,9 +195,9 @@ impl<'de> Read<'de> for DestinationSettings {
     type Raw = Field<RawSettings<'de>>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let mut raw = raw.value()?;
-        raw.refuse_unknown_field()?;
-        let call = CallType::read(raw.call)?;
+        let raw = raw.value()?;
+        raw.unknown_fields.refuse()?;
+        let call = raw.call.parsed("call")?;
         let audience = match (call, raw.engage.optional("engage")?) {
             (call, None | Some(Switch(false))) => Audience::One(call),
             (CallType::Track, Some(Switch(true))) => Audience::Sender,
@@ -246,7 +225,11 @@ impl Shape for RawCallSettings {
 impl<'de> FromShape<'de> for RawCallSettings {
     fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
         let mut all = Ok(BTreeMap::new());
-        while let Some(FieldName(id)) = object.next_key()? {
+        let mut next: Option<FieldName<'de>> = object.next_key()?;
+        if next.as_ref().is_some_and(|name| name.0 == ARBITRARY_PRECISION) {
+            return number::from_entry(object);
+        }
+        while let Some(FieldName(id)) = next {
             let raw = object.next_value()?;
             if let Ok(by_id) = &mut all {
                 let settings = DestinationSettings::check(raw).map_err(|error| error.within(&id));
@@ -254,6 +237,7 @@ impl<'de> FromShape<'de> for RawCallSettings {
                     all = Err(error);
                 }
             }
+            next = object.next_key()?;
         }
         Ok(Field::Value(Self(all)))
     }
@@ -269,15 +253,12 @@ impl<'de> Read<'de> for CallSettings {
 
 deserialize_by_read!(CallSettings, DestinationSettings);
 
-impl Serialize for CallType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 impl Serialize for DestinationSettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("DestinationSettings", 4)?;
+        let optional =
+            [self.is_engage(), self.external_audience_id.is_some(), self.audience_settings.is_some()];
+        let fields = optional.into_iter().filter(|is_there| *is_there).count().saturating_add(1);
+        let mut object = serializer.serialize_struct("DestinationSettings", fields)?;
         object.serialize_field("call", &self.call())?;
         if self.is_engage() {
             object.serialize_field("engage", &true)?;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::Timestamp;
+use crate::input::timestamp::Timestamp;
 
 /// What calls say beyond the update: a trait's value, a time, and fields to pass through.
 ///

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::Timestamp;
+use crate::input::timestamp::Timestamp;
 
 /// An ASCII text of exactly `N` characters, or of fewer where it ends in zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 #[path = "../support/counting_allocator.rs"]
 mod counting_allocator;
+#[path = "../support/oracle/mod.rs"]
+mod oracle;
 #[path = "../support/worlds.rs"]
 mod worlds;
 

@@ -53,8 +53,7 @@ fn a_hundred_and_fifty_thousand_calls_take_nothing_more_than_one() {
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
     let personas = [("event_emitter_id", "emi_1")];
-    let (calls, held) =
-        measure(|| routes.calls(&update, &events[0], Supplied::default().with_personas(&personas)));
+    let (calls, held) = measure(|| routes.calls(&events[0], Supplied::default().with_personas(&personas)));
     assert!(held.peak < 2_048, "{held:?}");
     assert_eq!(calls.count(), 150_000);
     let (written, heap) = measure(|| {
@@ -76,7 +75,7 @@ fn counting_the_size_takes_nothing_from_the_heap() {
     let settings = CallSettings::new([("dst_1", DestinationSettings::track())]).unwrap();
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
-    let calls = routes.calls(&update, &events[0], Supplied::default());
+    let calls = routes.calls(&events[0], Supplied::default());
     let call = calls.iter().next().unwrap().unwrap();
     let (size, heap) = measure(|| black_box(call.json_size()));
     assert!(size > 400, "{size}");

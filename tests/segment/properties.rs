@@ -23,8 +23,9 @@ fn any_segment_world() -> impl Strategy<Value = (ProfileUpdate, Destinations, Ca
         let computation = Computation::new("aud_1").unwrap().with_class("audience").with_key("vip");
         update["computation"] = serde_json::to_value(computation).unwrap();
         update["computed_at"] = "1970-01-01T00:00:02Z".into();
-        let named =
-            |destination: &Destination| destination.clone().with_name(format!("Name of {destination}"));
+        let named = |destination: &Destination| {
+            destination.clone().with_name(format!("Name of {}", destination.id()))
+        };
         let destinations = Destinations::new(world.destinations.as_slice().iter().map(named)).unwrap();
         let ids = world.destinations.as_slice().iter().map(Destination::id);
         let settings = CallSettings::new(ids.zip(settings)).unwrap();
@@ -38,7 +39,7 @@ type Told = BTreeMap<(String, BTreeSet<(String, String, String)>), usize>;
 fn decided(update: &ProfileUpdate, destinations: &Destinations, settings: &CallSettings) -> Told {
     let mut told = Told::new();
     for event in decide(update, destinations) {
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             let own = settings.get(destination.id()).unwrap();
             let ids: Vec<_> = event.id_group().external_ids().iter().collect();
             let identity = |id: &&idgroup::ExternalId| {
@@ -116,7 +117,7 @@ proptest! {
     fn there_are_as_many_calls_as_are_counted((update, destinations, settings) in any_segment_world()) {
         let routes = Routes::new(&destinations, &settings);
         for event in decide(&update, &destinations) {
-            let calls = routes.calls(&update, &event, Supplied::default());
+            let calls = routes.calls(&event, Supplied::default());
             let made = calls.iter().flatten().count();
             prop_assert_eq!(calls.count(), made as u64);
             prop_assert_eq!(calls.refusals().count(), calls.iter().filter(Result::is_err).count());

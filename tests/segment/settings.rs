@@ -24,6 +24,11 @@ fn are_read_as_they_are_written() {
     assert_eq!(serde_json::to_value(&settings).unwrap(), json);
     let from_text: CallSettings = serde_json::from_str(&json.to_string()).unwrap();
     assert_eq!(from_text, settings);
+    let message_pack = rmp_serde::to_vec_named(&settings).unwrap();
+    assert_eq!(rmp_serde::from_slice::<CallSettings>(&message_pack).unwrap(), settings);
+    let mut cbor = Vec::new();
+    ciborium::into_writer(&settings, &mut cbor).unwrap();
+    assert_eq!(ciborium::from_reader::<CallSettings, _>(&*cbor).unwrap(), settings);
     assert_eq!(settings.iter().map(|(id, _)| id).collect::<Vec<_>>(), ["dst_1", "dst_2", "dst_3", "dst_4"]);
 
     let of = |id| settings.get(id).unwrap();
@@ -120,6 +125,33 @@ fn code_is_refused_the_same() {
     assert_eq!(*error.problem(), Problem::Empty);
     let error = DestinationSettings::track().with_external_audience_id("").unwrap_err();
     assert_eq!((error.field(), error.problem()), ("external_audience_id", &Problem::Empty));
+}
+
+/// As `serde_json` hands numbers over with its feature `arbitrary_precision`.
+#[test]
+fn numbers_that_arrive_as_their_text_stay_numbers() {
+    let as_text = |number: &str| json!({ "$serde_json::private::Number": number });
+    let settings = json!({ "dst_1": {
+        "call": "track",
+        "audience_settings": {
+            "bids": [as_text("5"), as_text("-5"), as_text("0.5"), as_text("18446744073709551615")],
+            "huge": as_text("1e40"),
+        },
+    } });
+    let read: CallSettings = serde_json::from_value(settings).unwrap();
+    let written = serde_json::to_value(read.get("dst_1").unwrap().audience_settings()).unwrap();
+    assert_eq!(written, json!({ "bids": [5, -5, 0.5, u64::MAX], "huge": 1e40 }));
+
+    let number = json!({ "dst_1": { "call": "track", "audience_settings": as_text("5") } });
+    let error = serde_json::from_value::<CallSettings>(number).unwrap_err();
+    assert_eq!(error.to_string(), "`dst_1.audience_settings` must be an object, not a number");
+    let error = serde_json::from_value::<CallSettings>(as_text("5")).unwrap_err();
+    assert_eq!(error.to_string(), "the input must be an object, not a number");
+    for no_number in [as_text("1e999"), as_text("five"), json!({ "$serde_json::private::Number": true })] {
+        let settings = json!({ "dst_1": { "call": "track", "audience_settings": { "bid": no_number } } });
+        let error = serde_json::from_value::<CallSettings>(settings).unwrap_err();
+        assert_eq!(error.to_string(), "a number of the audience settings is not finite");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn counted<V: Serialize + ?Sized>(value: &V) -> usize {
     let settings: CallSettings = read(&json!({ "dst_1": { "call": "track" } }));
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
-    let calls = routes.calls(&update, &events[0], Supplied::default().with_value(Some(value)));
+    let calls = routes.calls(&events[0], Supplied::default().with_value(Some(value)));
     let call = calls.iter().next().unwrap().unwrap();
     let text = serde_json::to_string(&call).unwrap();
     let around = text.len() - serde_json::to_string(value).unwrap().len();
@@ -211,7 +211,7 @@ impl World {
         let routes = Routes::new(&destinations, &settings);
         let events = decide(&update, &destinations);
         let personas = [("journey_metadata", &self.persona)];
-        let calls = routes.calls(&update, &events[0], Supplied::default().with_personas(&personas));
+        let calls = routes.calls(&events[0], Supplied::default().with_personas(&personas));
         match calls.iter().next().unwrap() {
             Ok(call) => {
                 let size = serde_json::to_string(&call).unwrap().len();

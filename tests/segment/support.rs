@@ -30,12 +30,16 @@ pub fn rendered<V: Serialize + ?Sized, P: Serialize>(
     let routes = Routes::new(destinations, settings);
     let (mut calls, mut refusals) = (Vec::new(), Vec::new());
     for event in decide(update, destinations) {
-        for call in routes.calls(update, &event, supplied).iter() {
+        for call in routes.calls(&event, supplied).iter() {
             match call {
                 Ok(call) => {
                     let to: Vec<&str> = call.destinations().iter().map(|to| to.id()).collect();
                     let text = serde_json::to_string(&call).unwrap();
                     assert_eq!(call.json_size(), text.len(), "{text}");
+                    // A format that writes the number of fields first reads back what JSON has.
+                    let message_pack = rmp_serde::to_vec_named(&call).unwrap();
+                    let read_back: Value = rmp_serde::from_slice(&message_pack).unwrap();
+                    assert_eq!(read_back, json!(call));
                     calls.push(json!({ "destinations": to, "call": call }));
                 }
                 Err(refusal) => refusals.push(json!(refusal)),

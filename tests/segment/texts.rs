@@ -55,7 +55,7 @@ fn reasons_have_labels_and_say_what_is_missing() {
         let routes = Routes::new(&destinations, &settings);
         let events = decide(&update, &destinations);
         let value = (reason == RefusalReason::TraitForList).then_some("much");
-        let calls = routes.calls(&update, &events[0], Supplied::default().with_value(value));
+        let calls = routes.calls(&events[0], Supplied::default().with_value(value));
         let refusal = calls.iter().find_map(Result::err).unwrap();
         assert_eq!(refusal.reason(), reason);
         assert_eq!(reason.to_string(), reason.as_str());
@@ -77,7 +77,7 @@ fn a_refusal_names_all_its_destinations() {
     let settings = CallSettings::default();
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
-    let calls = routes.calls(&update, &events[0], Supplied::default());
+    let calls = routes.calls(&events[0], Supplied::default());
     let refusals: Vec<_> = calls.refusals().collect();
     assert_eq!(refusals.len(), 1);
     assert_eq!(
@@ -101,7 +101,7 @@ fn what_a_caller_gives_must_be_json() {
     let events = decide(&update, &destinations);
     let no_json = BTreeMap::from([(vec![1], 1)]);
     let personas = [("journey_metadata", &no_json)];
-    let calls = routes.calls(&update, &events[0], Supplied::default().with_personas(&personas));
+    let calls = routes.calls(&events[0], Supplied::default().with_personas(&personas));
     let refusals: Vec<_> = calls.iter().filter_map(Result::err).collect();
     assert_eq!(refusals[0].reason(), RefusalReason::UnwritableValue);
     assert_eq!(refusals[0].reason().as_str(), "unwritable_value");
@@ -110,7 +110,7 @@ fn what_a_caller_gives_must_be_json() {
         "no call to `dst_1`: what was given to be written can't be written as JSON",
     );
     // An audience has no value, whatever is given.
-    let calls = routes.calls(&update, &events[0], Supplied::default().with_value(Some(&no_json)));
+    let calls = routes.calls(&events[0], Supplied::default().with_value(Some(&no_json)));
     assert_eq!(calls.iter().filter_map(Result::ok).count(), 1);
 }
 
@@ -126,7 +126,7 @@ fn debug_forms_hold_no_external_id() {
     let events = decide(&update, &destinations);
     let personas = [("journey_metadata", "secret")];
     let supplied = Supplied::default().with_personas(&personas).with_value(Some("secret"));
-    let calls = routes.calls(&update, &events[0], supplied);
+    let calls = routes.calls(&events[0], supplied);
     let call = calls.iter().find_map(Result::ok).unwrap();
     let texts = format!("{routes:?}\n{supplied:?}\n{calls:?}\n{call:?}\n{:?}", call.message_id());
     assert!(!texts.contains("secret"), "{texts}");
@@ -150,7 +150,7 @@ fn a_call_says_what_it_is() {
     }));
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
-    let calls = routes.calls(&update, &events[0], Supplied::default());
+    let calls = routes.calls(&events[0], Supplied::default());
     assert_eq!((calls.count(), calls.event().message_id()), (3, events[0].message_id()));
     let said: Vec<_> = calls
         .iter()
@@ -190,7 +190,7 @@ fn fields_are_written_in_this_order() {
     let personas = [("event_emitter_id", "emi_1")];
     let mut texts = String::new();
     for event in decide(&update, &destinations) {
-        for call in routes.calls(&update, &event, Supplied::default().with_personas(&personas)).iter() {
+        for call in routes.calls(&event, Supplied::default().with_personas(&personas)).iter() {
             writeln!(texts, "{}", serde_json::to_string(&call.unwrap()).unwrap()).unwrap();
         }
     }

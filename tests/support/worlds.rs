@@ -1,97 +1,189 @@
-//! Generated updates and destinations, from so few types, values and times that they meet often.
-#![allow(dead_code, reason = "each test crate uses its own part")]
+//! Generated worlds that are small enough to be full of ties: few types, few IDs, few times.
+//!
+//! A world is an update and the destinations of its computation, either as the oracle knows them or as
+//! the library's own values.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
-use idgroup::{
-    Collection, Computation, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile,
-    ProfileUpdate, ProfileUpdateBuilder, Timestamp, Trigger,
-};
+use std::collections::BTreeSet;
+
+use idgroup::{Destinations, ProfileUpdate};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::{Index, select, subsequence};
+use proptest::test_runner::FileFailurePersistence;
 
-const TYPES: [&str; 3] = ["email", "phone", "user_id"];
+use crate::oracle::{
+    ACCOUNTS, Destination, Id, Key, Profile, TICKS, Tick, Trigger, USERS, Update, build, destinations_json,
+};
 
-/// An update, and the destinations of its computation.
+// Prefixes of each other, and bytes that sort differently from characters' usual order.
+pub const TYPES: [&str; 4] = ["email", "em", "phone", "Émail"];
+pub const NAMES: [&str; 5] = ["x", "xy", "y", "ü", "\u{0}"];
+const VALUES: [&str; 4] = ["a", "ab", "B", "ß"];
+const DESTINATIONS: [&str; 7] = ["dst_1", "dst_10", "dst_2", "DST", "dst", "ä", "z"];
+
+/// A world as the library has it.
 #[derive(Clone, Debug)]
 pub struct World {
     pub update: ProfileUpdate,
     pub destinations: Destinations,
 }
 
+/// A world as the oracle has it.
+#[derive(Clone, Debug)]
+pub struct NaiveWorld {
+    pub update: Update,
+    pub destinations: Vec<Destination>,
+}
+
+impl NaiveWorld {
+    pub fn built(&self) -> World {
+        World { update: build::update(&self.update), destinations: build::destinations(&self.destinations) }
+    }
+
+    /// Read from JSON as it goes over the wire.
+    pub fn read(&self) -> World {
+        World {
+            update: serde_json::from_str(&self.update.to_json().to_string()).unwrap(),
+            destinations: serde_json::from_str(&destinations_json(&self.destinations).to_string()).unwrap(),
+        }
+    }
+}
+
+/// Of so few IDs that an event has few messages, and those can be multiplied out.
 pub fn any_world() -> impl Strategy<Value = World> {
-    (any_update(), any_destinations()).prop_map(|(update, destinations)| World { update, destinations })
+    world_of(vec(any_id(), 0..7)).prop_map(|world| world.built())
 }
 
-pub fn any_update() -> impl Strategy<Value = ProfileUpdate> {
-    let ids = vec(any_external_id(), 0..7);
-    let space_id = select(&["spa_1", "spa_2", "spa_3", "spa_4"]);
-    (space_id, any_membership(), option::of(any_time()), any_trigger(), ids).prop_map(
-        |(space_id, membership, computed_at, trigger, ids)| {
-            let update = ProfileUpdate::builder()
-                .id("upd_1")
-                .space_id(space_id)
-                .profile_id("use_1")
-                .computation(Computation::new("aud_1").unwrap())
-                .membership(membership)
-                .trigger(trigger)
-                .external_ids(ids);
-            computed_at.into_iter().fold(update, ProfileUpdateBuilder::computed_at).build().unwrap()
-        },
-    )
+pub fn any_naive_world() -> impl Strategy<Value = NaiveWorld> {
+    world_of(prop_oneof![2 => vec(any_id(), 1..3), 7 => vec(any_id(), 0..6), 1 => vec(any_id(), 0..30)])
 }
 
-pub fn any_destinations() -> impl Strategy<Value = Destinations> {
-    let dedupes_on = option::of(subsequence(&TYPES, 1..=TYPES.len()));
-    vec(dedupes_on, 0..7).prop_map(|dedupes_on| {
-        let destinations = dedupes_on.into_iter().enumerate().map(|(number, types)| {
-            let destination = Destination::new(format!("dst_{number}")).unwrap();
-            match types {
-                Some(types) => destination.deduping_on(types).unwrap(),
-                None => destination,
-            }
-        });
-        Destinations::new(destinations).unwrap()
+/// A world, and IDs of which its profile has none yet, which came after the update was computed.
+pub fn any_naive_world_and_later_ids() -> impl Strategy<Value = (NaiveWorld, Vec<Id>)> {
+    (any_naive_world(), 0..TICKS - 1).prop_flat_map(|(mut world, computed_at)| {
+        world.update.computed_at = Some(computed_at);
+        let listed: BTreeSet<Key> = world.update.external_ids.iter().map(|id| id.key).collect();
+        let later = (any_id(), computed_at + 1..TICKS, any::<bool>()).prop_map(
+            move |(id, later, is_brought): (Id, Tick, bool)| match is_brought {
+                true => Id { attached_at: Some(later), ..id },
+                false => Id { created_at: Some(later), attached_at: None, ..id },
+            },
+        );
+        let later = later.prop_filter("an ID that is listed already", move |id| !listed.contains(&id.key));
+        (Just(world), vec(later, 1..6))
     })
 }
 
-fn any_membership() -> impl Strategy<Value = Membership> {
-    prop_oneof![3 => Just(Membership::In), 1 => Just(Membership::Out)]
+/// Four times as many cases as otherwise, and those that fail are kept beside the test.
+pub fn many_cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: 4 * default.cases, // 1024, unless PROPTEST_CASES says otherwise
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..default
+    }
 }
 
-fn any_time() -> impl Strategy<Value = Timestamp> {
-    (0_i128..4).prop_map(|second| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap())
+/// Makes one profile of a merge the update's own, and leaves each of the others once.
+pub fn state_own_profile(update: &mut Update) {
+    let Trigger::ProfileMerge(profiles) = &mut update.trigger else { return };
+    let own = profiles.len() / 2;
+    profiles[own].profile_id = update.profile_id;
+    let own = profiles.remove(own);
+    let mut stated = BTreeSet::from([own.profile_id]);
+    profiles.retain(|profile| stated.insert(profile.profile_id));
+    profiles.insert(profiles.len().div_ceil(2), own);
 }
 
-fn any_key() -> impl Strategy<Value = ExternalIdKey> {
-    let collection = prop_oneof![4 => Just(Collection::Users), 1 => Just(Collection::Accounts)];
-    (select(&TYPES), select(&["a", "b", "c"]), collection).prop_map(|(id_type, id, collection)| {
-        ExternalIdKey::new(id_type, id).unwrap().with_collection(collection)
+fn world_of(external_ids: impl Strategy<Value = Vec<Id>>) -> impl Strategy<Value = NaiveWorld> {
+    (any_update(external_ids), any_destinations())
+        .prop_map(|(update, destinations)| NaiveWorld { update, destinations })
+}
+
+fn any_update(external_ids: impl Strategy<Value = Vec<Id>>) -> impl Strategy<Value = Update> {
+    external_ids.prop_flat_map(|external_ids| {
+        let listed = external_ids.iter().map(|id| id.key).collect();
+        let strings = [(); 6].map(|()| select(&NAMES));
+        (strings, prop::bool::weighted(0.8), option::of(0..TICKS), any_trigger(listed), Just(external_ids))
+            .prop_map(|(strings, is_in, computed_at, trigger, external_ids)| {
+                let [id, space_id, profile_id, class, computation_id, computation_key] = strings;
+                let mut update = Update {
+                    id,
+                    space_id,
+                    profile_id,
+                    class,
+                    computation_id,
+                    computation_key,
+                    is_in,
+                    computed_at,
+                    trigger,
+                    external_ids,
+                };
+                state_own_profile(&mut update);
+                update
+            })
     })
 }
 
-fn any_external_id() -> impl Strategy<Value = ExternalId> {
-    let encoding = prop_oneof![4 => Just("none"), 1 => Just("sha256")];
-    (any_key(), encoding, option::of(any_time()), option::weighted(0.2, any_time())).prop_map(
-        |(key, encoding, created_at, attached_at)| {
-            let id = ExternalId::from(key).with_encoding(encoding);
-            let id = created_at.into_iter().fold(id, ExternalId::with_created_at);
-            attached_at.into_iter().fold(id, ExternalId::with_attached_at)
-        },
-    )
-}
-
-fn any_trigger() -> impl Strategy<Value = Trigger> {
-    let profile = ("use_[1-3]", any_membership(), option::of(vec(any_key(), 0..3))).prop_map(
-        |(profile_id, membership, ids)| {
-            let profile = MergedProfile::new(profile_id, membership).unwrap();
-            ids.into_iter().fold(profile, MergedProfile::holding)
-        },
-    );
+fn any_trigger(listed: Vec<Key>) -> impl Strategy<Value = Trigger> {
     prop_oneof![
-        Just(Trigger::ValueChanged),
-        vec(any_key(), 1..4).prop_map(|added| Trigger::new_external_id(added).unwrap()),
-        vec(profile, 1..3).prop_map(|profiles| Trigger::profile_merge(profiles).unwrap()),
-        vec(any_key(), 1..3).prop_map(|removed| Trigger::external_id_removed(removed).unwrap()),
+        2 => Just(Trigger::ValueChanged),
+        4 => mentioned(listed.clone()).prop_map(Trigger::NewExternalId),
+        2 => vec(any_profile(), 1..4).prop_map(Trigger::ProfileMerge),
+        1 => mentioned(listed).prop_map(Trigger::ExternalIdRemoved),
     ]
+}
+
+/// IDs that the profile has, mostly, and others.
+fn mentioned(listed: Vec<Key>) -> impl Strategy<Value = Vec<Key>> {
+    (vec(any::<Index>(), 0..3), vec(any_key(), 0..2), any_key()).prop_map(
+        move |(of_listed, others, fallback)| {
+            let of_listed = of_listed.iter().filter(|_| !listed.is_empty()).map(|index| *index.get(&listed));
+            let mentioned: Vec<Key> = of_listed.chain(others).collect();
+            if mentioned.is_empty() { vec![fallback] } else { mentioned }
+        },
+    )
+}
+
+fn any_profile() -> impl Strategy<Value = Profile> {
+    let external_ids = option::weighted(0.7, vec(any_key(), 0..3));
+    (select(&NAMES), any::<bool>(), external_ids).prop_map(|(profile_id, is_in, external_ids)| Profile {
+        profile_id,
+        is_in,
+        external_ids,
+    })
+}
+
+fn any_id() -> impl Strategy<Value = Id> {
+    let created_at = option::weighted(0.7, 0..TICKS);
+    let attached_at = option::weighted(0.3, 0..TICKS);
+    let encoding = select(&["none", "sha256", "md5", ""]);
+    (any_key(), encoding, created_at, attached_at).prop_map(|(key, encoding, created_at, attached_at)| Id {
+        key,
+        encoding,
+        created_at,
+        attached_at,
+    })
+}
+
+fn any_key() -> impl Strategy<Value = Key> {
+    let collection = prop_oneof![4 => Just(USERS), 1 => Just(ACCOUNTS)];
+    (collection, select(&TYPES), select(&VALUES)).prop_map(|(collection, kind, id)| Key {
+        collection,
+        kind,
+        id,
+    })
+}
+
+fn any_destinations() -> impl Strategy<Value = Vec<Destination>> {
+    let setting = option::weighted(0.8, vec(select(&TYPES), 1..4));
+    let ids = subsequence(DESTINATIONS.to_vec(), 0..=6).prop_shuffle();
+    (ids, vec((option::of(select(&NAMES)), setting), 6)).prop_map(|(ids, rest)| {
+        ids.into_iter()
+            .zip(rest)
+            .map(|(id, (name, dedupes_on))| Destination { id, name, dedupes_on })
+            .collect()
+    })
 }

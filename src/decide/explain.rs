@@ -1,0 +1,258 @@
+//! Explanations: for each destination, what was decided and why.
+
+use core::fmt;
+use core::iter::{FusedIterator, Zip};
+use core::slice;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::decide::judgement::Judgement;
+use crate::decide::verdict::Verdict;
+use crate::event::selected_ids::SelectedIds;
+use crate::input::destination::Destination;
+use crate::input::destinations::Destinations;
+use crate::input::external_id::ExternalId;
+use crate::input::update::ProfileUpdate;
+use crate::observe::Observer;
+
+/// Why each destination is sent what [`decide`](crate::decide) sends it, or nothing.
+///
+/// From the same code path as the events, so that the two cannot disagree.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{explain, Destination, Destinations, DropReason, ProfileUpdate, Verdict};
+///
+/// let update: ProfileUpdate = serde_json::from_str(
+///     r#"{"id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"id":"aud_1"},
+///         "membership":"in","trigger":{"reason":"value_changed"},
+///         "external_ids":[{"type":"user_id","id":"42"}]}"#,
+/// )?;
+/// let destinations = Destinations::new([Destination::new("dst_1")?.deduping_on(["email"])?])?;
+///
+/// let explanation = explain(&update, &destinations);
+/// let sendgrid = explanation.of("dst_1").unwrap();
+/// assert_eq!(sendgrid.verdict(), Verdict::Drop(DropReason::NoRelevantExternalId));
+/// assert_eq!(
+///     explanation.to_string(),
+///     "update upd_1 (value_changed, in) of profile use_1 in computation aud_1\n  \
+///      dst_1 is sent nothing, no_relevant_external_id: when the update was computed, the profile \
+///      had no external ID of a type that the destination dedupes on (email)\n",
+/// );
+/// # Ok(())
+/// # }
+/// ```
+pub fn explain<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Explanation<'a> {
+    explain_with(update, destinations, &mut ())
+}
+
+/// The same explanation as [`explain`], watched.
+pub fn explain_with<'a, O: Observer + ?Sized>(
+    update: &'a ProfileUpdate,
+    destinations: &'a Destinations,
+    observer: &mut O,
+) -> Explanation<'a> {
+    Explanation::new(Judgement::new(update, destinations, observer))
+}
+
+/// One verdict per destination, each destination exactly once.
+///
+/// Serialises to the list of its verdicts. The text form is for people, and names types and never an
+/// ID's value.
+#[derive(Clone)]
+#[must_use = "an explanation is to be read"]
+pub struct Explanation<'a>(Judgement<'a>);
+
+/// The verdicts of an [`Explanation`], by the destination's id.
+#[derive(Clone)]
+pub struct DestinationVerdicts<'e, 'a> {
+    judgement: &'e Judgement<'a>,
+    destinations: Zip<slice::Iter<'a, Destination>, slice::Iter<'a, usize>>,
+}
+
+/// What was decided about one destination.
+///
+/// Serialises to `{"update_id","destination","verdict","drop_reason","external_ids"}`; its text form
+/// is for people, and names types and never an ID's value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DestinationVerdict<'a> {
+    update: &'a ProfileUpdate,
+    destination: &'a Destination,
+    verdict: Verdict,
+    external_ids: SelectedIds<'a>,
+}
+
+impl<'a> Explanation<'a> {
+    pub(super) fn new(judgement: Judgement<'a>) -> Self {
+        Self(judgement)
+    }
+
+    /// The update.
+    pub fn update(&self) -> &'a ProfileUpdate {
+        self.0.update
+    }
+
+    /// The verdicts, by the destination's id.
+    pub fn iter(&self) -> DestinationVerdicts<'_, 'a> {
+        let destinations = self.0.destinations;
+        DestinationVerdicts {
+            judgement: &self.0,
+            destinations: destinations.as_slice().iter().zip(destinations.setting_of()),
+        }
+    }
+
+    /// The verdict about the destination with this id. Costs a binary search.
+    pub fn of(&self, destination_id: &str) -> Option<DestinationVerdict<'a>> {
+        let destinations = self.0.destinations;
+        let position =
+            destinations.as_slice().binary_search_by(|known| known.id().cmp(destination_id)).ok()?;
+        self.iter().nth(position)
+    }
+}
+
+impl<'a> Iterator for DestinationVerdicts<'_, 'a> {
+    type Item = DestinationVerdict<'a>;
+
+    fn next(&mut self) -> Option<DestinationVerdict<'a>> {
+        self.nth(0)
+    }
+
+    fn nth(&mut self, skipped: usize) -> Option<DestinationVerdict<'a>> {
+        let (destination, &setting) = self.destinations.nth(skipped)?;
+        let (verdict, external_ids) = self.judgement.of_setting(setting)?;
+        Some(DestinationVerdict { update: self.judgement.update, destination, verdict, external_ids })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.destinations.size_hint()
+    }
+}
+
+impl ExactSizeIterator for DestinationVerdicts<'_, '_> {}
+
+impl FusedIterator for DestinationVerdicts<'_, '_> {}
+
+impl<'e, 'a> IntoIterator for &'e Explanation<'a> {
+    type Item = DestinationVerdict<'a>;
+    type IntoIter = DestinationVerdicts<'e, 'a>;
+
+    fn into_iter(self) -> DestinationVerdicts<'e, 'a> {
+        self.iter()
+    }
+}
+
+impl<'a> DestinationVerdict<'a> {
+    /// The update's id.
+    pub fn update_id(&self) -> &'a str {
+        self.update.id()
+    }
+
+    /// The destination.
+    pub fn destination(&self) -> &'a Destination {
+        self.destination
+    }
+
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The external IDs that are sent: none for a [`Verdict::Drop`].
+    pub fn external_ids(&self) -> &SelectedIds<'a> {
+        &self.external_ids
+    }
+}
+
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let update = self.update();
+        writeln!(
+            f,
+            "update {} ({}, {}) of profile {} in computation {}",
+            update.id().escape_debug(),
+            update.trigger().reason(),
+            update.membership(),
+            update.profile_id().escape_debug(),
+            update.computation().id().escape_debug(),
+        )?;
+        self.iter().try_for_each(|verdict| writeln!(f, "  {verdict}"))
+    }
+}
+
+impl fmt::Display for DestinationVerdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is sent ", self.destination)?;
+        let known = self.update.external_ids().len();
+        match self.verdict {
+            Verdict::SendAll if known == 1 => f.write_str("the only external ID"),
+            Verdict::SendAll => write!(f, "all {known} external IDs"),
+            Verdict::SendSome if known == 1 => {
+                f.write_str("the only external ID, the latest of type ")?;
+                write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
+            }
+            Verdict::SendSome => {
+                write!(f, "{} of {known} external IDs, the latest of type ", self.external_ids.len())?;
+                write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
+            }
+            Verdict::Drop(reason) => {
+                write!(f, "nothing, {reason}: {}", reason.meaning())?;
+                match self.destination.dedupes_on() {
+                    Some(types) => {
+                        f.write_str(" (")?;
+                        write_joined(f, types)?;
+                        f.write_str(")")
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = &'t str>) -> fmt::Result {
+    write!(f, "{}", names.next().unwrap_or_default().escape_debug())?;
+    names.try_for_each(|name| write!(f, ", {}", name.escape_debug()))
+}
+
+impl fmt::Debug for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Names the update, and does not print it once per destination.
+impl fmt::Debug for DestinationVerdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DestinationVerdict")
+            .field("update_id", &self.update_id())
+            .field("destination", &self.destination)
+            .field("verdict", &self.verdict)
+            .field("external_ids", &self.external_ids.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for DestinationVerdicts<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl Serialize for Explanation<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl Serialize for DestinationVerdict<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("DestinationVerdict", 5)?;
+        object.serialize_field("update_id", self.update_id())?;
+        object.serialize_field("destination", self.destination.id())?;
+        object.serialize_field("verdict", self.verdict.as_str())?;
+        object.serialize_field("drop_reason", &self.verdict.drop_reason())?;
+        object.serialize_field("external_ids", &self.external_ids)?;
+        object.end()
+    }
+}

@@ -1,0 +1,386 @@
+//! External IDs: the customer's own identifiers of a profile.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::cmp::Ordering;
+use core::fmt;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::input::error::InputError;
+use crate::input::read::field::{Field, non_empty};
+use crate::input::read::object::{IgnoringUnknown, object};
+use crate::input::read::shape::Text;
+use crate::input::read::{Read, deserialize_by_read};
+use crate::input::timestamp::Timestamp;
+use crate::label::labels;
+
+/// What makes an external ID the one it is: collection, type and id, compared byte for byte.
+///
+/// The `Debug` form leaves the id out, because it is personal data.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExternalIdKey {
+    // Declared in the order in which identities are compared.
+    collection: Collection,
+    id_type: Box<str>,
+    id: Box<str>,
+}
+
+/// An external ID of a profile, and when it came.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use idgroup::{Collection, ExternalId};
+///
+/// let email = ExternalId::new("email", "a@example.com")?.with_created_at("2025-12-01T08:00:00Z".parse()?);
+/// assert_eq!(email.collection(), Collection::Users);
+/// assert_eq!(email.encoding(), "none");
+/// assert!(!format!("{email:?}").contains("a@example.com"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ExternalId {
+    key: ExternalIdKey,
+    /// `None` for the encoding `none`, which nearly every ID has.
+    encoding: Option<Box<str>>,
+    created_at: Option<Timestamp>,
+    /// As given: the default is applied when it is read, after repeats of the ID have been merged.
+    attached_at: Option<Timestamp>,
+}
+
+/// The kind of object that an external ID identifies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    // Declared in the order of their names' bytes, in which they are compared.
+    /// A company, a team: `accounts`.
+    Accounts,
+    /// A person: `users`.
+    #[default]
+    Users,
+}
+
+const NO_ENCODING: &str = "none";
+
+impl ExternalIdKey {
+    /// An identity in the collection [`Users`](Collection::Users).
+    ///
+    /// # Errors
+    ///
+    /// An empty `id_type` or `id`.
+    pub fn new<'a>(
+        id_type: impl Into<Cow<'a, str>>,
+        id: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, InputError> {
+        Ok(Self {
+            collection: Collection::default(),
+            id_type: non_empty("type", id_type)?,
+            id: non_empty("id", id)?,
+        })
+    }
+
+    /// The same identity in another collection.
+    pub fn with_collection(self, collection: Collection) -> Self {
+        Self { collection, ..self }
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> Collection {
+        self.collection
+    }
+
+    /// The type, such as `email`.
+    pub fn id_type(&self) -> &str {
+        &self.id_type
+    }
+
+    /// The value: personal data.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl ExternalId {
+    /// An external ID in the collection [`Users`](Collection::Users), not encoded, and with
+    /// unknown times.
+    ///
+    /// # Errors
+    ///
+    /// An empty `id_type` or `id`.
+    pub fn new<'a>(
+        id_type: impl Into<Cow<'a, str>>,
+        id: impl Into<Cow<'a, str>>,
+    ) -> Result<Self, InputError> {
+        Ok(ExternalIdKey::new(id_type, id)?.into())
+    }
+
+    /// The same ID in another collection.
+    pub fn with_collection(self, collection: Collection) -> Self {
+        Self { key: self.key.with_collection(collection), ..self }
+    }
+
+    /// The same ID with the name of its encoding; `none` without this call.
+    pub fn with_encoding<'a>(self, encoding: impl Into<Cow<'a, str>>) -> Self {
+        let encoding = encoding.into();
+        Self { encoding: (encoding != NO_ENCODING).then(|| encoding.into_owned().into()), ..self }
+    }
+
+    /// The same ID, first seen at `created_at`.
+    pub fn with_created_at(self, created_at: Timestamp) -> Self {
+        Self { created_at: Some(created_at), ..self }
+    }
+
+    /// The same ID, come to this profile at `attached_at`: needed only where that is later than
+    /// when it was first seen, as for an ID that a merge brought.
+    pub fn with_attached_at(self, attached_at: Timestamp) -> Self {
+        Self { attached_at: Some(attached_at), ..self }
+    }
+
+    /// The same ID, first seen at `created_at`, or at an unknown time if `None`.
+    pub fn maybe_created_at(self, created_at: Option<Timestamp>) -> Self {
+        Self { created_at, ..self }
+    }
+
+    /// The same ID, come to this profile at `attached_at`, or when it was first seen if `None`.
+    pub fn maybe_attached_at(self, attached_at: Option<Timestamp>) -> Self {
+        Self { attached_at, ..self }
+    }
+
+    /// Collection, type and id.
+    pub fn key(&self) -> &ExternalIdKey {
+        &self.key
+    }
+
+    /// The collection.
+    pub fn collection(&self) -> Collection {
+        self.key.collection
+    }
+
+    /// The type, such as `email`.
+    pub fn id_type(&self) -> &str {
+        &self.key.id_type
+    }
+
+    /// The value: personal data.
+    pub fn id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// How the value is encoded, `none` if it is not.
+    pub fn encoding(&self) -> &str {
+        self.encoding.as_deref().unwrap_or(NO_ENCODING)
+    }
+
+    /// When the ID was first seen, if that is known: back-filled IDs have no such time.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.created_at
+    }
+
+    /// When the ID came to this profile: what was given, or else [`created_at`](Self::created_at).
+    pub fn attached_at(&self) -> Option<Timestamp> {
+        self.attached_at.or(self.created_at)
+    }
+
+    /// The same ID as events carry it.
+    pub(crate) fn without_times(&self) -> Self {
+        Self { key: self.key.clone(), encoding: self.encoding.clone(), created_at: None, attached_at: None }
+    }
+
+    /// Takes over what a repeat of this ID knows better: the earlier of two known times, and an
+    /// encoding rather than none, of two encodings the smaller. It makes no difference which of the two
+    /// comes first, so that the order of a list never does.
+    pub(crate) fn merge_repeat(&mut self, repeat: Self) {
+        debug_assert!(self.key == repeat.key, "only repeats of one ID are merged");
+        self.created_at = smallest_known(self.created_at, repeat.created_at);
+        self.attached_at = smallest_known(self.attached_at, repeat.attached_at);
+        self.encoding = smallest_known(self.encoding.take(), repeat.encoding);
+    }
+
+    /// The order of *latest*: by `created_at`, an unknown one before every known one, then by identity.
+    pub(crate) fn cmp_latest(&self, other: &Self) -> Ordering {
+        self.created_at.cmp(&other.created_at).then_with(|| self.key.cmp(&other.key))
+    }
+
+    /// Whether this ID came to the profile earlier than `other`: by `attached_at`, an unknown one
+    /// before every known one, then by identity.
+    pub(crate) fn came_earlier_than(&self, other: &Self) -> bool {
+        (self.attached_at(), &self.key) < (other.attached_at(), &other.key)
+    }
+
+    /// Whether the ID was on the profile when the update was computed, as far as is known.
+    pub(crate) fn is_visible_at(&self, computed_at: Option<Timestamp>) -> bool {
+        match (self.attached_at(), computed_at) {
+            (Some(attached_at), Some(computed_at)) => attached_at <= computed_at,
+            _ => true,
+        }
+    }
+}
+
+fn smallest_known<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+labels!(Collection { Users => "users", Accounts => "accounts" });
+
+impl Collection {
+    fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
+        match field.optional("collection")? {
+            Some(Text(name)) => Self::from_name("collection", &name),
+            None => Ok(Self::default()),
+        }
+    }
+}
+
+impl From<ExternalIdKey> for ExternalId {
+    fn from(key: ExternalIdKey) -> Self {
+        Self { key, encoding: None, created_at: None, attached_at: None }
+    }
+}
+
+impl fmt::Debug for ExternalIdKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalIdKey")
+            .field("collection", &self.collection)
+            .field("id_type", &self.id_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalId")
+            .field("key", &self.key)
+            .field("encoding", &self.encoding())
+            .field("created_at", &self.created_at)
+            .field("attached_at", &self.attached_at)
+            .finish()
+    }
+}
+
+object! {
+    RawKey<'de>: IgnoringUnknown {
+        "type" => id_type: Text<'de>,
+        "id" => id: Text<'de>,
+        "collection" => collection: Text<'de>,
+    }
+}
+
+object! {
+    RawExternalId<'de>: IgnoringUnknown {
+        "type" => id_type: Text<'de>,
+        "id" => id: Text<'de>,
+        "collection" => collection: Text<'de>,
+        "encoding" => encoding: Text<'de>,
+        "created_at" => created_at: Text<'de>,
+        "attached_at" => attached_at: Text<'de>,
+    }
+}
+
+impl<'de> Read<'de> for ExternalIdKey {
+    type Raw = Field<RawKey<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value()?;
+        Ok(Self {
+            id_type: raw.id_type.name("type")?,
+            id: raw.id.name("id")?,
+            collection: Collection::read(raw.collection)?,
+        })
+    }
+}
+
+impl<'de> Read<'de> for ExternalId {
+    type Raw = Field<RawExternalId<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value()?;
+        let key = ExternalIdKey {
+            id_type: raw.id_type.name("type")?,
+            id: raw.id.name("id")?,
+            collection: Collection::read(raw.collection)?,
+        };
+        let encoding = match raw.encoding.optional("encoding")? {
+            Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.into_owned().into()),
+            _ => None,
+        };
+        Ok(Self {
+            key,
+            encoding,
+            created_at: raw.created_at.timestamp("created_at")?,
+            attached_at: raw.attached_at.timestamp("attached_at")?,
+        })
+    }
+}
+
+deserialize_by_read!(ExternalIdKey, ExternalId);
+
+impl Serialize for ExternalIdKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ExternalIdKey", 3)?;
+        object.serialize_field("type", self.id_type())?;
+        object.serialize_field("id", self.id())?;
+        object.serialize_field("collection", &self.collection)?;
+        object.end()
+    }
+}
+
+/// As in an update: with the times that are known, as they were given.
+impl Serialize for ExternalId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let known_times =
+            usize::from(self.created_at.is_some()).saturating_add(self.attached_at.is_some().into());
+        let mut object = serializer.serialize_struct("ExternalId", known_times.saturating_add(4))?;
+        object.serialize_field("type", self.id_type())?;
+        object.serialize_field("id", self.id())?;
+        object.serialize_field("collection", &self.collection())?;
+        object.serialize_field("encoding", self.encoding())?;
+        if let Some(created_at) = &self.created_at {
+            object.serialize_field("created_at", created_at)?;
+        }
+        if let Some(attached_at) = &self.attached_at {
+            object.serialize_field("attached_at", attached_at)?;
+        }
+        object.end()
+    }
+}
+
+/// External IDs as events carry them, in types that own theirs.
+pub(crate) fn serialize_outbound<S: Serializer>(
+    ids: &[ExternalId],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(Outbound))
+}
+
+/// An external ID as an event carries it: without times.
+pub(crate) struct Outbound<'a>(pub(crate) &'a ExternalId);
+
+impl Serialize for Outbound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ExternalId", 4)?;
+        object.serialize_field("type", self.0.id_type())?;
+        object.serialize_field("id", self.0.id())?;
+        object.serialize_field("collection", &self.0.collection())?;
+        object.serialize_field("encoding", self.0.encoding())?;
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_may_be_given_as_options() {
+        let id = || ExternalId::new("email", "a").unwrap();
+        let (first, second) = (Timestamp::MIN, Timestamp::MAX);
+        let known = id().with_created_at(first).with_attached_at(second);
+        assert_eq!(id().maybe_created_at(Some(first)).maybe_attached_at(Some(second)), known);
+        assert_eq!(known.clone().maybe_attached_at(None).attached_at(), Some(first));
+        assert_eq!(known.maybe_created_at(None).maybe_attached_at(None), id());
+    }
+}

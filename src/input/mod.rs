@@ -1,0 +1,15 @@
+//! What comes in: updates and destinations, checked once, when they become values of these types.
+
+pub(crate) mod builder;
+pub(crate) mod checked;
+pub(crate) mod destination;
+pub(crate) mod destinations;
+pub(crate) mod error;
+pub(crate) mod external_id;
+pub(crate) mod gaps;
+pub(crate) mod listed;
+pub(crate) mod profile_ids;
+pub(crate) mod read;
+pub(crate) mod timestamp;
+pub(crate) mod trigger;
+pub(crate) mod update;

@@ -1,0 +1,102 @@
+//! The value of a field as it was found, and what it should have been.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use crate::input::error::{InputError, Problem};
+use crate::input::read::Read;
+use crate::input::read::shape::{List, Shape, Text};
+use crate::input::timestamp::Timestamp;
+
+/// The value of a field, or of an element, as it was found.
+#[derive(Default)]
+pub(crate) enum Field<T> {
+    #[default]
+    Absent,
+    Null,
+    Value(T),
+    /// What was found instead, in JSON's terms.
+    Mistyped(&'static str),
+}
+
+impl<T: Shape> Field<T> {
+    pub(crate) fn required(self, name: &str) -> Result<T, InputError> {
+        self.optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+    }
+
+    /// `null` counts as absent.
+    pub(crate) fn optional(self, name: &str) -> Result<Option<T>, InputError> {
+        match self {
+            Self::Absent | Self::Null => Ok(None),
+            Self::Value(value) => Ok(Some(value)),
+            Self::Mistyped(found) => {
+                Err(InputError::new(name, Problem::Mistyped { expected: T::EXPECTED, found }))
+            }
+        }
+    }
+
+    /// For an element of a list, and for the root: what is there must be a value.
+    pub(crate) fn value(self) -> Result<T, InputError> {
+        match self {
+            Self::Null => Self::Mistyped("null"),
+            other => other,
+        }
+        .required("")
+    }
+}
+
+impl<S: Shape> Field<S> {
+    /// A required object, checked, with errors seen from the object that it is a field of.
+    pub(crate) fn read_required<'de, T: Read<'de, Raw = Self>>(self, name: &str) -> Result<T, InputError> {
+        self.read_optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+    }
+
+    /// `null` counts as absent.
+    pub(crate) fn read_optional<'de, T: Read<'de, Raw = Self>>(
+        self,
+        name: &str,
+    ) -> Result<Option<T>, InputError> {
+        match self.optional(name)? {
+            Some(value) => T::check(Self::Value(value)).map(Some).map_err(|error| error.within(name)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Field<Text<'_>> {
+    /// A string that must not be empty.
+    pub(crate) fn name(self, name: &str) -> Result<Box<str>, InputError> {
+        non_empty(name, self.required(name)?.0)
+    }
+
+    /// A string that is a `T`.
+    pub(crate) fn parsed<T: FromStr<Err = InputError>>(self, name: &str) -> Result<T, InputError> {
+        self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
+    }
+
+    pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
+        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
+    }
+}
+
+impl<T> Field<List<T>> {
+    pub(crate) fn required_list(self, name: &str) -> Result<Vec<T>, InputError> {
+        self.list(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+    }
+
+    pub(crate) fn list(self, name: &str) -> Result<Option<Vec<T>>, InputError> {
+        match self.optional(name)? {
+            Some(List(items)) => items.map(Some).map_err(|error| error.within(name)),
+            None => Ok(None),
+        }
+    }
+}
+
+pub(crate) fn non_empty<'a>(name: &str, text: impl Into<Cow<'a, str>>) -> Result<Box<str>, InputError> {
+    match text.into() {
+        text if text.is_empty() => Err(InputError::new(name, Problem::Empty)),
+        text => Ok(text.into_owned().into_boxed_str()),
+    }
+}

@@ -1,0 +1,108 @@
+//! Objects, field by field, of which unknown fields are ignored or refused.
+
+use alloc::borrow::Cow;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess};
+
+use crate::input::error::InputError;
+use crate::input::read::field::Field;
+use crate::input::read::shape::{FromShape, Text};
+
+/// Makes a struct of [`Field`]s for an object, and says what becomes of fields that it does not know:
+/// [`IgnoringUnknown`] or [`RefusingUnknown`].
+macro_rules! object {
+    ($raw:ident<$de:lifetime>: $unknown:ty { $($name:literal => $field:ident: $shape:ty),* $(,)? }) => {
+        #[derive(Default)]
+        pub(crate) struct $raw<$de> {
+            $($field: $crate::input::read::field::Field<$shape>,)*
+            unknown_fields: $unknown,
+            marker: ::core::marker::PhantomData<&$de ()>,
+        }
+
+        impl $crate::input::read::shape::Shape for $raw<'_> {
+            const EXPECTED: &'static str = "an object";
+        }
+
+        impl<$de> $crate::input::read::shape::FromShape<$de> for $raw<$de> {
+            fn from_object<A: ::serde::de::MapAccess<$de>>(
+                mut object: A,
+            ) -> Result<$crate::input::read::field::Field<Self>, A::Error> {
+                let mut raw = Self::default();
+                let mut next: Option<$crate::input::read::object::FieldName<$de>> = object.next_key()?;
+                if next.as_ref().is_some_and(|name| name.0 == $crate::input::read::number::ARBITRARY_PRECISION) {
+                    return $crate::input::read::number::from_entry(object);
+                }
+                while let Some($crate::input::read::object::FieldName(name)) = next {
+                    match &*name {
+                        $($name => $crate::input::read::object::once(&mut raw.$field, $name, &mut object)?,)*
+                        _ => {
+                            object.next_value::<::serde::de::IgnoredAny>()?;
+                            $crate::input::read::object::UnknownFields::found(
+                                &mut raw.unknown_fields,
+                                &name,
+                                &[$($name),*],
+                            );
+                        }
+                    }
+                    next = object.next_key()?;
+                }
+                Ok($crate::input::read::field::Field::Value(raw))
+            }
+        }
+    };
+}
+pub(crate) use object;
+
+pub(crate) fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
+    field: &mut Field<T>,
+    name: &'static str,
+    object: &mut A,
+) -> Result<(), A::Error> {
+    match field {
+        Field::Absent => *field = object.next_value()?,
+        _ => return Err(A::Error::duplicate_field(name)),
+    }
+    Ok(())
+}
+
+/// What becomes of fields that an object does not know.
+pub(crate) trait UnknownFields {
+    fn found(&mut self, name: &str, known: &'static [&'static str]);
+}
+
+/// They are ignored: what emits updates evolves.
+#[derive(Default)]
+pub(crate) struct IgnoringUnknown;
+
+/// They are refused: one that is misspelt would not do what it was meant to. The first one is kept, so
+/// that its error can say what the rest of the object is.
+#[derive(Default)]
+pub(crate) struct RefusingUnknown(Option<InputError>);
+
+impl UnknownFields for IgnoringUnknown {
+    fn found(&mut self, _name: &str, _known: &'static [&'static str]) {}
+}
+
+impl UnknownFields for RefusingUnknown {
+    fn found(&mut self, name: &str, known: &'static [&'static str]) {
+        self.0.get_or_insert_with(|| InputError::unknown_field(name, known));
+    }
+}
+
+impl RefusingUnknown {
+    pub(crate) fn refuse(self) -> Result<(), InputError> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
+/// The name of a field, borrowed where it has no escapes.
+pub(crate) struct FieldName<'de>(pub(crate) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for FieldName<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Field::<Text<'de>>::deserialize(deserializer)? {
+            Field::Value(Text(name)) => Ok(Self(name)),
+            _ => Err(D::Error::custom("the name of a field must be a string")),
+        }
+    }
+}

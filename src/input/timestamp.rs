@@ -1,0 +1,300 @@
+//! Points in time, as RFC 3339 writes them.
+
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcDateTime};
+
+use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::read::field::Field;
+use crate::input::read::shape::Text;
+use crate::input::read::{Read, deserialize_by_read};
+
+/// A point in time with nanosecond resolution, in the years 0000 to 9999 UTC.
+///
+/// Read from [RFC 3339] with an offset and up to nine fractional digits, and compared as a point in
+/// time: `10:00:00+02:00` equals `08:00:00Z`. A leap second, `23:59:60`, is read as the last
+/// nanosecond before midnight. Written in UTC.
+///
+/// ```
+/// # fn main() -> Result<(), idgroup::MalformedTimestamp> {
+/// use idgroup::Timestamp;
+///
+/// let seen: Timestamp = "2025-12-01T09:00:00.125+01:00".parse()?;
+/// assert!(seen < "2025-12-01T08:00:00.126Z".parse()?);
+/// assert_eq!(seen.to_string(), "2025-12-01T08:00:00.125Z");
+/// assert!("2025-12-01".parse::<Timestamp>().is_err());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(UtcDateTime);
+
+impl Timestamp {
+    /// The first nanosecond of the year 0000 UTC.
+    pub const MIN: Self = Self::in_range(-62_167_219_200_000_000_000);
+
+    /// The last nanosecond of the year 9999 UTC.
+    pub const MAX: Self = Self::in_range(253_402_300_799_999_999_999);
+
+    /// The point `milliseconds` after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// # Errors
+    ///
+    /// A point outside the years 0000 to 9999, which RFC 3339 can't write.
+    pub fn from_unix_milliseconds(milliseconds: i64) -> Result<Self, MalformedTimestamp> {
+        Self::from_unix_nanoseconds(i128::from(milliseconds).saturating_mul(1_000_000))
+    }
+
+    /// The point `microseconds` after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// # Errors
+    ///
+    /// A point outside the years 0000 to 9999, which RFC 3339 can't write.
+    pub fn from_unix_microseconds(microseconds: i64) -> Result<Self, MalformedTimestamp> {
+        Self::from_unix_nanoseconds(i128::from(microseconds).saturating_mul(1_000))
+    }
+
+    /// The point `nanoseconds` after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// # Errors
+    ///
+    /// A point outside the years 0000 to 9999, which RFC 3339 can't write.
+    pub fn from_unix_nanoseconds(nanoseconds: i128) -> Result<Self, MalformedTimestamp> {
+        UtcDateTime::from_unix_timestamp_nanos(nanoseconds)
+            .ok()
+            .and_then(Self::writable)
+            .ok_or(MalformedTimestamp)
+    }
+
+    /// Whole milliseconds since 1970-01-01T00:00:00Z, negative before it: what is less than a millisecond
+    /// is cut off towards the past.
+    pub fn unix_milliseconds(self) -> i64 {
+        self.0.unix_timestamp().saturating_mul(1_000).saturating_add(self.0.millisecond().into())
+    }
+
+    /// Whole microseconds since 1970-01-01T00:00:00Z, negative before it: what is less than a microsecond
+    /// is cut off towards the past.
+    pub fn unix_microseconds(self) -> i64 {
+        self.0.unix_timestamp().saturating_mul(1_000_000).saturating_add(self.0.microsecond().into())
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z, negative before it.
+    pub fn unix_nanoseconds(self) -> i128 {
+        self.0.unix_timestamp_nanos()
+    }
+
+    /// For constants: what is out of range is 1970, which a test would see.
+    const fn in_range(nanoseconds: i128) -> Self {
+        match UtcDateTime::from_unix_timestamp_nanos(nanoseconds) {
+            Ok(point) => Self(point),
+            Err(_) => Self(UtcDateTime::UNIX_EPOCH),
+        }
+    }
+
+    /// The time that a field holds, or an error that names the field.
+    pub(crate) fn named(field: &str, text: &str) -> Result<Self, InputError> {
+        text.parse().map_err(|MalformedTimestamp| {
+            InputError::new(field, Problem::MalformedTimestamp { value: excerpt(text) })
+        })
+    }
+
+    /// What was read must be writable again: an offset can move a time out of the years that
+    /// RFC 3339 has.
+    fn writable(point: UtcDateTime) -> Option<Self> {
+        (0..=9999).contains(&point.year()).then_some(Self(point))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = MalformedTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, MalformedTimestamp> {
+        if !has_strict_shape(text.as_bytes()) {
+            return Err(MalformedTimestamp);
+        }
+        OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .and_then(OffsetDateTime::checked_to_utc)
+            .and_then(Self::writable)
+            .ok_or(MalformedTimestamp)
+    }
+}
+
+/// The parser behind this module takes any byte between date and time, and cuts fractions after
+/// the ninth digit, which could make two times equal that are not. Both are refused here.
+fn has_strict_shape(text: &[u8]) -> bool {
+    let fractional_digits = match text.get(19) {
+        Some(b'.') => text.iter().skip(20).take_while(|byte| byte.is_ascii_digit()).count(),
+        _ => 0,
+    };
+    matches!(text.get(10), Some(b'T' | b't')) && fractional_digits <= 9
+}
+
+impl fmt::Display for Timestamp {
+    /// In parts, because the writer behind this module needs the standard library.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.0.date().to_calendar_date();
+        let (hour, minute, second, nanosecond) = self.0.time().as_hms_nano();
+        write!(f, "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", u8::from(month))?;
+        if nanosecond != 0 {
+            // As few digits as say it all.
+            let (mut digits, mut width) = (nanosecond, 9_usize);
+            while digits % 10 == 0 {
+                digits /= 10;
+                width = width.saturating_sub(1);
+            }
+            write!(f, ".{digits:0width$}")?;
+        }
+        f.write_str("Z")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Read<'de> for Timestamp {
+    type Raw = Field<Text<'de>>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        let Text(text) = raw.value()?;
+        Self::named("", &text)
+    }
+}
+
+deserialize_by_read!(Timestamp);
+
+/// A text or a number that is no [`Timestamp`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an RFC 3339 time with an offset, at most nine fractional digits and a UTC year from 0000 to 9999"
+)]
+pub struct MalformedTimestamp;
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[track_caller]
+    fn assert_written(text: &str, written: &str) {
+        assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), written, "{text}");
+    }
+
+    #[track_caller]
+    fn assert_malformed(text: &str) {
+        assert_eq!(text.parse::<Timestamp>(), Err(MalformedTimestamp), "{text}");
+    }
+
+    #[test]
+    fn reads_rfc_3339_and_writes_utc() {
+        assert_written("2026-01-05T10:00:00Z", "2026-01-05T10:00:00Z");
+        assert_written("2026-01-05t10:00:00z", "2026-01-05T10:00:00Z");
+        assert_written("2026-01-05T10:00:00+02:00", "2026-01-05T08:00:00Z");
+        assert_written("2026-01-05T10:00:00-00:00", "2026-01-05T10:00:00Z");
+        assert_written("2026-01-05T10:00:00.120Z", "2026-01-05T10:00:00.12Z");
+        assert_written("2026-01-05T10:00:00.123456789Z", "2026-01-05T10:00:00.123456789Z");
+        assert_written("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z");
+        assert_written("9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59.999999999Z");
+        assert_written("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        assert_malformed("");
+        assert_malformed("2026-01-05");
+        assert_malformed("2026-01-05T10:00:00");
+        assert_malformed("2026-01-05 10:00:00Z");
+        assert_malformed("2026-01-05_10:00:00Z");
+        assert_malformed("2026-01-05T10:00Z");
+        assert_malformed("2026-01-05T24:00:00Z");
+        assert_malformed("2026-02-30T10:00:00Z");
+        assert_malformed("2026-01-05T10:00:60Z");
+        assert_malformed("2026-01-05T10:00:00.Z");
+        assert_malformed("2026-01-05T10:00:00.1234567890Z");
+        assert_malformed("2026-01-05T10:00:00+24:00");
+        assert_malformed("2026-01-05T10:00:00+0200");
+        assert_malformed(" 2026-01-05T10:00:00Z");
+        assert_malformed("2026-01-05T10:00:00Z ");
+        assert_malformed("+12026-01-05T10:00:00Z");
+        assert_malformed("２０26-01-05T10:00:00Z");
+        assert_malformed("0000-01-01T00:00:00+00:01");
+        assert_malformed("9999-12-31T23:59:59-00:01");
+    }
+
+    #[test]
+    fn compares_points_in_time_to_the_nanosecond() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(at("2026-01-05T10:00:00+02:00"), at("2026-01-05T08:00:00Z"));
+        assert!(at("2026-01-05T10:00:00.000000001Z") > at("2026-01-05T10:00:00Z"));
+        assert!(at("2026-01-05T10:00:00+02:00") < at("2026-01-05T09:00:00+00:30"));
+    }
+
+    #[test]
+    fn counts_nanoseconds_from_1970() {
+        let point = Timestamp::from_unix_nanoseconds(1_500_000_001).unwrap();
+        assert_eq!(point.to_string(), "1970-01-01T00:00:01.500000001Z");
+        assert_eq!(point.unix_nanoseconds(), 1_500_000_001);
+        assert_eq!(Timestamp::from_unix_nanoseconds(i128::MAX), Err(MalformedTimestamp));
+        assert_eq!(Timestamp::from_unix_nanoseconds(i128::MIN), Err(MalformedTimestamp));
+    }
+
+    #[test]
+    fn the_first_and_the_last_have_no_other_beside_them() {
+        assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999999Z");
+        for edge in [Timestamp::MIN, Timestamp::MAX] {
+            assert_eq!(Timestamp::from_unix_nanoseconds(edge.unix_nanoseconds()), Ok(edge));
+        }
+        let (min, max) = (Timestamp::MIN.unix_nanoseconds(), Timestamp::MAX.unix_nanoseconds());
+        assert_eq!(Timestamp::from_unix_nanoseconds(min - 1), Err(MalformedTimestamp));
+        assert_eq!(Timestamp::from_unix_nanoseconds(max + 1), Err(MalformedTimestamp));
+    }
+
+    #[test]
+    fn counts_milliseconds_and_microseconds() {
+        let milliseconds = |count| Timestamp::from_unix_milliseconds(count).unwrap();
+        let microseconds = |count| Timestamp::from_unix_microseconds(count).unwrap();
+        assert_eq!(milliseconds(1_500).to_string(), "1970-01-01T00:00:01.5Z");
+        assert_eq!(milliseconds(-1).to_string(), "1969-12-31T23:59:59.999Z");
+        assert_eq!(microseconds(1_500_001).to_string(), "1970-01-01T00:00:01.500001Z");
+        assert_eq!(microseconds(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+        for count in [0, 1, -1, 999, -1_000, 1_767_607_200_123, Timestamp::MIN.unix_milliseconds()] {
+            assert_eq!(milliseconds(count).unix_milliseconds(), count);
+            assert_eq!(microseconds(count).unix_microseconds(), count);
+        }
+        // What is cut off is cut off towards the past, before 1970 too.
+        let before = Timestamp::from_unix_nanoseconds(-1_500_001).unwrap();
+        assert_eq!((before.unix_milliseconds(), before.unix_microseconds()), (-2, -1_501));
+        let after = Timestamp::from_unix_nanoseconds(1_500_999).unwrap();
+        assert_eq!((after.unix_milliseconds(), after.unix_microseconds()), (1, 1_500));
+        for (edge, beyond) in [(Timestamp::MIN, -1), (Timestamp::MAX, 1)] {
+            assert_eq!(
+                Timestamp::from_unix_milliseconds(edge.unix_milliseconds() + beyond),
+                Err(MalformedTimestamp)
+            );
+            assert_eq!(
+                Timestamp::from_unix_microseconds(edge.unix_microseconds() + beyond),
+                Err(MalformedTimestamp)
+            );
+        }
+        for count in [i64::MIN, i64::MAX] {
+            assert_eq!(Timestamp::from_unix_milliseconds(count), Err(MalformedTimestamp));
+            assert_eq!(Timestamp::from_unix_microseconds(count), Err(MalformedTimestamp));
+        }
+    }
+}

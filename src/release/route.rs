@@ -1,0 +1,74 @@
+//! What is run, compared and sent for a space, and why.
+
+use crate::label::labels;
+use crate::release::flow::Flow;
+use crate::release::rollout::Comparing;
+
+/// What to run for a space, what to compare, what to send, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    reason: RouteReason,
+    comparing: Comparing,
+}
+
+/// Why a space is routed as it is: a label for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum RouteReason {
+    /// The flag does not admit the space.
+    NotAdmitted,
+    /// The space is admitted, and blocked from sending.
+    SpaceBlocked,
+    /// The space is admitted, and neither it nor its tier may send.
+    GateClosed,
+    /// The space may send from the dedupe flow.
+    SpaceOpen,
+    /// The space's tier may send from the dedupe flow.
+    TierOpen,
+}
+
+impl Route {
+    pub(super) fn new(reason: RouteReason, comparing: Comparing) -> Self {
+        Self { reason, comparing }
+    }
+
+    /// Why.
+    pub fn reason(self) -> RouteReason {
+        self.reason
+    }
+
+    /// Whether a flow is to be run.
+    pub fn runs(self, flow: Flow) -> bool {
+        match flow {
+            Flow::Legacy => !self.reason.is_open() || self.comparing == Comparing::On,
+            Flow::Dedupe => self.reason != RouteReason::NotAdmitted,
+        }
+    }
+
+    /// Whether both flows are to be compared.
+    pub fn compares(self) -> bool {
+        self.reason != RouteReason::NotAdmitted && self.comparing == Comparing::On
+    }
+
+    /// The flow whose events are to be sent.
+    pub fn sends(self) -> Flow {
+        match self.reason.is_open() {
+            true => Flow::Dedupe,
+            false => Flow::Legacy,
+        }
+    }
+}
+
+labels!(RouteReason {
+    NotAdmitted => "not_admitted",
+    SpaceBlocked => "space_blocked",
+    GateClosed => "gate_closed",
+    SpaceOpen => "space_open",
+    TierOpen => "tier_open",
+});
+
+impl RouteReason {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::SpaceOpen | Self::TierOpen)
+    }
+}

@@ -1,0 +1,14 @@
+//! Both flows side by side, and moving spaces from one to the other.
+
+#[path = "../support/build.rs"]
+mod build;
+#[path = "../support/oracle/mod.rs"]
+mod oracle;
+#[path = "../support/product.rs"]
+mod product;
+#[path = "../support/worlds.rs"]
+mod worlds;
+
+mod comparator;
+mod rollout;
+mod shadow;

@@ -1,0 +1,291 @@
+//! What a decision, its outbound messages and their comparison take from the heap, counted.
+
+use std::hint::black_box;
+
+use idgroup::compare::{
+    Comparator, Comparison, ComparisonBudget, ComparisonKey, Encoder, Extent, Message, NextStep,
+    OutboundSample, compare_events,
+};
+use idgroup::{Amplification, Destinations, Flow, ProfileUpdate, decide, decide_legacy};
+
+use crate::build::{self, destinations};
+use crate::counting_allocator::{Heap, measure};
+
+const KEY: ComparisonKey = ComparisonKey::new(*b"sixteen bytes, !");
+const KIB: isize = 1_024;
+
+/// An update whose profile has so many IDs of each of these types, their values beginning with `prefix`.
+fn update(prefix: &str, ids: &[(&str, usize)]) -> ProfileUpdate {
+    build::entry_of(build::ids(ids, |number| format!("{prefix}{number}")))
+}
+
+const NONE: &[&str] = &[];
+const EMAIL: &[&str] = &["email"];
+const PHONE: &[&str] = &["phone"];
+const BOTH: &[&str] = &["email", "phone"];
+
+/// Three types, so that the three sizes differ in nothing but their numbers of IDs.
+fn amplified(prefix: &str, messages: u64) -> ProfileUpdate {
+    let (emails, phones, user_ids) = match messages {
+        1_000 => (10, 10, 10),
+        150_000 => (50, 60, 50),
+        1_500_000 => (100, 150, 100),
+        _ => panic!("one of three sizes"),
+    };
+    update(prefix, &[("email", emails), ("phone", phones), ("user_id", user_ids)])
+}
+
+/// Compares the legacy flow's messages for one profile with the dedupe flow's for another one.
+fn compared(
+    legacy: &ProfileUpdate,
+    dedupe: &ProfileUpdate,
+    budget: &ComparisonBudget,
+) -> (Comparison<OutboundSample>, Heap) {
+    let destinations = destinations([NONE, EMAIL, NONE]);
+    let (legacy, dedupe) = (decide_legacy(legacy, &destinations), decide(dedupe, &destinations));
+    measure(|| compare_events(&legacy, &dedupe, &KEY, budget, &mut ()))
+}
+
+#[test]
+fn comparing_identical_flows_takes_the_same_few_bytes_whatever_their_number() {
+    let peaks = [1_000, 150_000, 1_500_000].map(|messages| {
+        let update = amplified("a", messages);
+        let (comparison, heap) = compared(&update, &update, &ComparisonBudget::default());
+        assert_eq!(comparison, Comparison::Identical { messages });
+        println!("identical, {messages} messages per flow: {heap:?}");
+        assert_eq!(heap.kept, 0);
+        heap.peak
+    });
+    assert_eq!(peaks[0], peaks[1]);
+    assert_eq!(peaks[0], peaks[2]);
+    assert!(peaks[0] < KIB, "three types per flow, and no map: {peaks:?}");
+}
+
+/// Of the passes of the default budget the first two are what matters here: the map is filled, and
+/// its messages are counted and sampled. Tests with optimizations make all 32.
+fn budget_for_different_flows() -> ComparisonBudget {
+    match cfg!(debug_assertions) {
+        true => ComparisonBudget::default().passes(2),
+        false => ComparisonBudget::default(),
+    }
+}
+
+#[test]
+fn comparing_wholly_different_flows_stays_below_512_kib_whatever_their_number() {
+    let peaks = [1_000, 150_000, 1_500_000].map(|messages| {
+        let (legacy, dedupe) = (amplified("a", messages), amplified("b", messages));
+        let (comparison, heap) = compared(&legacy, &dedupe, &budget_for_different_flows());
+        let Comparison::Different(difference) = comparison else { panic!("{comparison:?}") };
+        assert_eq!((difference.legacy, difference.dedupe), (messages, messages));
+        assert_eq!(difference.samples.len(), 16);
+        println!("different, {messages} messages per flow: {heap:?}");
+        if messages == 1_000 {
+            assert_eq!(difference.extent, Extent::Whole);
+            assert_eq!(difference.messages(), 2_000);
+        } else {
+            assert!(difference.messages() >= 4_000, "a slice is as large as the budget: {difference:?}");
+        }
+        assert!(heap.peak < 512 * KIB, "{heap:?}");
+        heap.peak
+    });
+    let [small, large, larger] = peaks;
+    assert!(small <= large, "2,000 differing messages do not fill the budget: {peaks:?}");
+    // The map never holds more than its budget, but it is a B-tree: how full its nodes are depends
+    // on the messages, by some per cent in either direction. Ten times the messages may not show.
+    assert!((larger - large).abs() < large / 20, "{peaks:?}");
+}
+
+#[test]
+fn a_full_map_takes_the_same_from_a_thousand_messages_up() {
+    let budget = ComparisonBudget::default().differing_messages(256).passes(3);
+    let peaks = [1_000, 150_000].map(|messages| {
+        let (_, heap) = compared(&amplified("a", messages), &amplified("b", messages), &budget);
+        println!("different, {messages} messages per flow, 256 at a time: {heap:?}");
+        heap.peak
+    });
+    assert!((peaks[1] - peaks[0]).abs() < peaks[0] / 10, "{peaks:?}");
+}
+
+struct Number(u64);
+
+impl Message for Number {
+    type Sample = u64;
+
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder.number(self.0);
+    }
+
+    fn sample(&self, _: usize) -> u64 {
+        self.0
+    }
+}
+
+/// One flow after the other is what costs the most: nothing cancels until the map has overflown.
+#[test]
+fn feeding_one_flow_after_the_other_stays_below_512_kib() {
+    let ((), heap) = measure(|| {
+        let mut comparator = Comparator::new(KEY, ComparisonBudget::default());
+        for flow in [Flow::Legacy, Flow::Dedupe] {
+            (0..100_000).for_each(|number| comparator.feed(flow, &Number(number)));
+        }
+        let NextStep::Done(comparison) = comparator.end_of_streams() else { panic!("they are identical") };
+        assert_eq!(comparison, Comparison::Identical { messages: 100_000 });
+    });
+    println!("one flow after the other: {heap:?}");
+    assert!(heap.peak < 512 * KIB, "{heap:?}");
+}
+
+#[test]
+fn a_differing_message_is_held_in_at_most_70_bytes() {
+    for most in [1_024, 4_096, 16_384] {
+        let budget = ComparisonBudget::default().differing_messages(most).samples(0);
+        let ((), heap) = measure(|| {
+            let mut comparator = Comparator::new(KEY, budget);
+            (0..10 * most as u64).for_each(|number| comparator.feed(Flow::Legacy, &Number(number)));
+            black_box(comparator);
+        });
+        println!("{most} differing messages: {heap:?}, {} bytes each", heap.peak / most.cast_signed());
+        assert!(heap.peak <= 70 * most.cast_signed(), "{heap:?}");
+    }
+}
+
+/// One flow lags behind the other by as much as the budget holds: each step adds a message to the
+/// map and takes another one out of it, which leaves its nodes as empty as they get.
+#[test]
+fn a_flow_that_lags_behind_keeps_the_map_as_small() {
+    let most = 4_096;
+    let (comparator, heap) = measure(|| {
+        let mut comparator = Comparator::new(KEY, ComparisonBudget::default());
+        (0..most).for_each(|number| comparator.feed(Flow::Legacy, &Number(number)));
+        for number in 0..10 * most {
+            comparator.feed(Flow::Dedupe, &Number(number));
+            comparator.feed(Flow::Legacy, &Number(number + most));
+        }
+        comparator
+    });
+    println!("a flow that lags behind: {heap:?}");
+    assert!(heap.peak <= 70 * 4_096, "{heap:?}");
+    drop(comparator);
+}
+
+#[test]
+fn samples_are_held_in_about_their_bytes() {
+    let long = "x".repeat(100_000);
+    let (legacy, dedupe) = (update(&long, &[("email", 100)]), update("b", &[("email", 1)]));
+    let budget = |samples| ComparisonBudget::default().samples(samples);
+    let (_, without) = compared(&legacy, &dedupe, &budget(0));
+    let (comparison, with) = compared(&legacy, &dedupe, &budget(16));
+    let Comparison::Different(difference) = comparison else { panic!("{comparison:?}") };
+    assert_eq!(difference.samples.len(), 16);
+    assert!(with.peak - without.peak < 16 * 1_024 + 8 * KIB, "{without:?} {with:?}");
+}
+
+#[test]
+fn a_message_takes_nothing_from_the_heap() {
+    let update = amplified("a", 1_000);
+    let destinations = destinations([NONE, EMAIL]);
+    let events = decide(&update, &destinations);
+    let messages = events[0].outbound_messages();
+    assert_eq!(messages.count(), 1_000);
+    let (characters, heap) = measure(|| {
+        let of_all = messages.iter().flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let of_some = (0..1_000).filter_map(|position| messages.get(position));
+        let of_some = of_some.flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let sent_to = messages.iter().map(|message| message.destination_ids().len());
+        of_all.sum::<usize>() + of_some.sum::<usize>() + sent_to.sum::<usize>()
+    });
+    assert_eq!(characters, 6_000 + 6_000 + 1_000);
+    assert_eq!(heap, Heap::default());
+}
+
+#[test]
+fn messages_are_counted_in_no_more_memory_than_their_types_take() {
+    let destinations = destinations([NONE]);
+    for (update, count) in [
+        (amplified("a", 1_000), 1_000),
+        (amplified("a", 1_500_000), 1_500_000),
+        (update("a", &[("email", 1), ("phone", 1), ("user_id", 1)]), 1),
+    ] {
+        let events = decide(&update, &destinations);
+        let (messages, heap) = measure(|| events[0].outbound_messages());
+        assert_eq!(messages.count(), count);
+        assert!(heap.peak < 256, "{heap:?}");
+        let (amplification, heap) = measure(|| Amplification::of(&events));
+        assert_eq!(amplification.outbound_messages(), count);
+        assert_eq!(heap, Heap::default());
+    }
+}
+
+/// 5 IDs, and destinations with four settings.
+fn typical(destinations_per_setting: usize) -> (ProfileUpdate, Destinations) {
+    let update = update("a", &[("email", 2), ("phone", 1), ("user_id", 1), ("anonymous_id", 1)]);
+    let settings = [NONE, EMAIL, PHONE, BOTH].into_iter().cycle();
+    (update, destinations(settings.take(4 * destinations_per_setting)))
+}
+
+#[test]
+fn a_typical_decision_allocates_this_often() {
+    let update = typical(1).0;
+    let settings = [NONE, EMAIL, NONE, PHONE, NONE, BOTH, NONE, EMAIL, NONE, PHONE];
+    let destinations = destinations(settings);
+    assert_eq!(
+        (update.external_ids().len(), destinations.len(), destinations.distinct_settings()),
+        (5, 10, 4)
+    );
+    let (events, heap) = measure(|| decide(&update, &destinations));
+    println!("a typical decision: {heap:?}");
+    assert_eq!(events.len(), 4);
+    // The list of events: all else is few enough to need none.
+    assert_eq!(heap.allocations, 1, "{heap:?}");
+    assert!(heap.peak < 2 * KIB, "{heap:?}");
+}
+
+#[test]
+fn a_decision_that_sends_nothing_allocates_nothing() {
+    let update: ProfileUpdate = serde_json::from_str(
+        r#"{"id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"id":"aud_1"},"membership":"out",
+            "trigger":{"reason":"value_changed"},"external_ids":[{"type":"email","id":"a@example.com"}]}"#,
+    )
+    .unwrap();
+    let destinations = destinations([EMAIL, PHONE, BOTH]);
+    let (events, heap) = measure(|| decide(&update, &destinations));
+    assert_eq!(events, []);
+    assert_eq!(heap, Heap::default());
+}
+
+#[test]
+fn destinations_that_share_a_setting_take_nothing_more_from_the_heap() {
+    let [one, ten, thousand] = [1, 10, 1_000].map(|destinations_per_setting| {
+        let (update, destinations) = typical(destinations_per_setting);
+        let (events, heap) = measure(|| decide(&update, &destinations));
+        assert_eq!(events.iter().map(|event| event.destinations().len()).sum::<usize>(), destinations.len());
+        heap
+    });
+    assert_eq!(one, ten);
+    assert_eq!(one, thousand);
+}
+
+/// Where settings come to the same IDs, their destinations are listed anew: one list, however long,
+/// which may grow once per setting, and be sorted with the help of one more.
+#[test]
+fn settings_that_send_the_same_ids_take_one_list_of_their_destinations() {
+    let update = update("a", &[("email", 2), ("user_id", 1)]);
+    let allocations = [1, 10, 10_000].map(|destinations_per_setting| {
+        let settings = [EMAIL, BOTH].into_iter().cycle().take(2 * destinations_per_setting);
+        let destinations = destinations(settings);
+        let (events, heap) = measure(|| decide(&update, &destinations));
+        assert_eq!(events.len(), 1);
+        heap.allocations
+    });
+    println!("settings that send the same IDs: {allocations:?}");
+    let [one, ten, ten_thousand] = allocations;
+    assert!(ten <= one + 1 && ten_thousand <= one + 2, "{allocations:?}");
+}
+
+#[test]
+fn what_is_kept_of_an_event_grows_with_its_selection_and_not_with_its_destinations() {
+    let (update, destinations) = typical(1_000);
+    let (events, heap) = measure(|| decide_legacy(&update, &destinations));
+    assert_eq!(events[0].destinations().len(), 4_000);
+    assert_eq!(heap.allocations, 1, "the list of one event: {heap:?}");
+}

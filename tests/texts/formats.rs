@@ -1,0 +1,319 @@
+//! Formats other than JSON: those that describe themselves are read, and the others refused.
+
+use std::fmt::Debug;
+
+use idgroup::{
+    Checked, Collection, Computation, Destination, Destinations, DropReason, ExternalId, ExternalIdKey, Flag,
+    Gap, Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Share, Timestamp, Trigger, TriggerReason,
+};
+use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
+use serde::de::{Deserializer, IntoDeserializer, Visitor};
+use serde::{Deserialize, Serialize, de::DeserializeOwned, forward_to_deserialize_any};
+use serde_json::{Value, json};
+
+/// The types that are both written and read: each value must come back from every format.
+trait Passes: Debug + PartialEq + Serialize + DeserializeOwned {}
+
+impl<T: Debug + PartialEq + Serialize + DeserializeOwned> Passes for T {}
+
+fn from_message_pack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn assert_passes<T: Passes>(value: &T) {
+    let json = serde_json::to_string(value).unwrap();
+    assert_eq!(serde_json::from_str::<T>(&json).unwrap(), *value, "JSON");
+
+    let message_pack = rmp_serde::to_vec_named(value).unwrap();
+    assert_eq!(from_message_pack::<T>(&message_pack).unwrap(), *value, "MessagePack of {json}");
+    // A reader that is handed a stream finds the next value where this one ends.
+    let mut twice =
+        rmp_serde::Deserializer::new(std::io::Cursor::new([&*message_pack, &*message_pack].concat()));
+    assert_eq!(T::deserialize(&mut twice).unwrap(), *value, "the first of two");
+    assert_eq!(T::deserialize(&mut twice).unwrap(), *value, "the second of two");
+
+    let mut cbor = Vec::new();
+    ciborium::into_writer(value, &mut cbor).unwrap();
+    assert_eq!(ciborium::from_reader::<T, _>(&*cbor).unwrap(), *value, "CBOR of {json}");
+    let as_value: ciborium::Value = ciborium::from_reader(&*cbor).unwrap();
+    assert_eq!(as_value.deserialized::<T>().unwrap(), *value, "a CBOR value of {json}");
+}
+
+fn key(id: &str) -> ExternalIdKey {
+    ExternalIdKey::new("email", id).unwrap()
+}
+
+fn at(second: i128) -> Timestamp {
+    Timestamp::from_unix_nanoseconds(second * 1_000_000_000 + 5).unwrap()
+}
+
+/// With each choice of the fields that may be absent.
+fn external_ids() -> Vec<ExternalId> {
+    let plain = ExternalId::from(key("a"));
+    vec![
+        plain.clone(),
+        plain.clone().with_created_at(at(1)),
+        plain.clone().with_attached_at(at(2)),
+        plain.clone().with_created_at(at(1)).with_attached_at(at(2)),
+        plain.with_collection(Collection::Accounts).with_encoding("sha256").with_created_at(at(3)),
+    ]
+}
+
+fn merged_profiles() -> [MergedProfile; 3] {
+    [
+        MergedProfile::new("use_1", Membership::Out).unwrap().holding([]),
+        MergedProfile::new("use_2", Membership::In).unwrap(),
+        MergedProfile::new("use_3", Membership::In).unwrap().holding([key("a"), key("b")]),
+    ]
+}
+
+fn triggers() -> [Trigger; 4] {
+    [
+        Trigger::ValueChanged,
+        Trigger::new_external_id([key("a"), key("b")]).unwrap(),
+        Trigger::profile_merge(merged_profiles()).unwrap(),
+        Trigger::external_id_removed([key("a")]).unwrap(),
+    ]
+}
+
+fn computations() -> [Computation; 4] {
+    let plain = || Computation::new("aud_1").unwrap();
+    [
+        plain(),
+        plain().with_class("audience"),
+        plain().with_key("vip"),
+        plain().with_class("audience").with_key("vip"),
+    ]
+}
+
+fn updates() -> Vec<ProfileUpdate> {
+    let mut updates = Vec::new();
+    for trigger in triggers() {
+        for computation in computations() {
+            let builder = ProfileUpdate::builder()
+                .id("upd_1")
+                .space_id("spa_1")
+                .profile_id("use_1")
+                .computation(computation)
+                .membership(Membership::In)
+                .trigger(trigger.clone());
+            updates.push(builder.clone().build().unwrap());
+            let ids = external_ids().into_iter().zip(["email", "phone", "fax", "user_id", "push"]);
+            let ids = ids.map(|(id, id_type)| {
+                let alike = ExternalId::new(id_type, "1").unwrap().with_encoding(id.encoding());
+                let alike = id.created_at().into_iter().fold(alike, ExternalId::with_created_at);
+                alike.with_collection(id.collection())
+            });
+            updates.push(builder.computed_at(at(9)).external_ids(ids).build().unwrap());
+        }
+    }
+    updates
+}
+
+fn destinations() -> Vec<Destination> {
+    let plain = || Destination::new("dst_1").unwrap();
+    vec![
+        plain(),
+        plain().with_name("Google Ads"),
+        plain().deduping_on(["phone", "email"]).unwrap(),
+        Destination::new("dst_2").unwrap().with_name("SendGrid").deduping_on(["email"]).unwrap(),
+    ]
+}
+
+#[test]
+fn updates_pass_through_every_format() {
+    updates().iter().for_each(assert_passes);
+    computations().iter().for_each(assert_passes);
+    triggers().iter().for_each(assert_passes);
+    merged_profiles().iter().for_each(assert_passes);
+    external_ids().iter().for_each(assert_passes);
+    assert_passes(&external_ids());
+    assert_passes(&key("a"));
+}
+
+#[test]
+fn destinations_pass_through_every_format() {
+    destinations().iter().for_each(assert_passes);
+    assert_passes(&Destinations::new(destinations().split_off(2)).unwrap());
+    assert_passes(&Destinations::default());
+}
+
+#[test]
+fn rollouts_pass_through_every_format() {
+    let gate = Gate::closed().opened_for_tier("beta").unwrap().blocked_for_space("spa_1").unwrap();
+    let flag = || Flag::new("dedupe", Share::from_basis_points(2_500).unwrap()).unwrap();
+    assert_passes(&flag());
+    assert_passes(&gate);
+    assert_passes(&Rollout::new(flag()).with_gate(gate));
+    assert_passes(&Rollout::default());
+}
+
+#[test]
+fn times_and_labels_pass_through_every_format() {
+    [Timestamp::MIN, Timestamp::MAX, at(0), at(-9)].iter().for_each(assert_passes);
+    assert_passes(&Some(at(1)));
+    Membership::ALL.iter().for_each(assert_passes);
+    Gap::ALL.iter().for_each(assert_passes);
+    Collection::ALL.iter().for_each(assert_passes);
+    TriggerReason::ALL.iter().for_each(assert_passes);
+    DropReason::ALL.iter().for_each(assert_passes);
+}
+
+/// What is read back must be the same to the decision too, with its repeats merged and its order.
+#[test]
+fn a_refusal_names_its_field_in_every_format() {
+    let update = json!({"id": "upd_1", "space_id": "spa_1", "profile_id": "use_1", "computation": {"id": "aud_1"},
+        "membership": "in", "trigger": {"reason": "value_changed"},
+        "external_ids": [{"type": "email", "id": "a", "created_at": 5}]});
+    let refusal = "`external_ids[0].created_at` must be a string, not a number";
+    let Checked(read) =
+        rmp_serde::from_slice::<Checked<ProfileUpdate>>(&rmp_serde::to_vec(&update).unwrap()).unwrap();
+    assert_eq!(read.unwrap_err().to_string(), refusal);
+    let mut cbor = Vec::new();
+    ciborium::into_writer(&update, &mut cbor).unwrap();
+    let Checked(read) = ciborium::from_reader::<Checked<ProfileUpdate>, _>(&*cbor).unwrap();
+    assert_eq!(read.unwrap_err().to_string(), refusal);
+}
+
+/// Without the names of its fields a value does not describe itself.
+#[test]
+fn fields_without_names_are_refused() {
+    let by_position = rmp_serde::to_vec(&updates()[0]).unwrap();
+    let Checked(read) = rmp_serde::from_slice::<Checked<ProfileUpdate>>(&by_position).unwrap();
+    assert_eq!(read.unwrap_err().to_string(), "the input must be an object, not an array");
+
+    let named_by_number = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([(0, "upd_1")])).unwrap();
+    let refused = from_message_pack::<ProfileUpdate>(&named_by_number).unwrap_err();
+    assert_eq!(refused, "the name of a field must be a string");
+}
+
+/// The format's error, because it neither asks the types nor keeps what they say. What counts is that
+/// nothing is ever read that was not written.
+#[test]
+fn formats_that_do_not_describe_themselves_are_refused() {
+    fn assert_refused<T: Passes>(value: &T) {
+        let bytes = postcard::to_allocvec(value).unwrap();
+        assert_eq!(postcard::from_bytes::<T>(&bytes), Err(postcard::Error::WontImplement));
+    }
+    updates().iter().for_each(assert_refused);
+    triggers().iter().for_each(assert_refused);
+    external_ids().iter().for_each(assert_refused);
+    destinations().iter().for_each(assert_refused);
+    assert_refused(&Destinations::default());
+    assert_refused(&Rollout::default());
+    assert_refused(&Membership::In);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Numbers as texts
+// ---------------------------------------------------------------------------------------------
+
+/// Hands every number over as `serde_json` does with its feature `arbitrary_precision`: as an object of
+/// one field. The feature itself would be on for all tests.
+#[derive(Clone, Copy)]
+struct Precise<'a>(&'a Value);
+
+impl<'de> IntoDeserializer<'de, Error> for Precise<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Precise<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(boolean) => visitor.visit_bool(*boolean),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.iter().map(Precise))),
+            Value::Object(fields) => {
+                let fields = fields.iter().map(|(name, value)| (name.as_str(), Precise(value)));
+                visitor.visit_map(MapDeserializer::new(fields))
+            }
+            Value::Number(number) => {
+                let entry = ("$serde_json::private::Number", number.to_string());
+                visitor.visit_map(MapDeserializer::new([entry].into_iter()))
+            }
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[track_caller]
+fn assert_same_with_precise_numbers<T: Passes>(json: &Value)
+where
+    for<'de> Checked<T>: Deserialize<'de>,
+{
+    let usual: Checked<T> = serde_json::from_value(json.clone()).unwrap();
+    let precise = Checked::<T>::deserialize(Precise(json)).unwrap();
+    assert_eq!(precise, usual, "{json}");
+}
+
+#[test]
+fn numbers_that_come_as_texts_are_numbers() {
+    for share in
+        [json!(0), json!(2_500), json!(10_000), json!(10_001), json!(-1), json!(i64::MIN), json!(u64::MAX)]
+    {
+        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share_basis_points": share}));
+        assert_same_with_precise_numbers::<Rollout>(
+            &json!({"flag": {"name": "dedupe", "share_basis_points": share}}),
+        );
+    }
+    let Checked(flag) =
+        Checked::<Flag>::deserialize(Precise(&json!({"name": "dedupe", "share_basis_points": 2_500})))
+            .unwrap();
+    assert_eq!(flag.unwrap().share().basis_points(), 2_500);
+    for share in
+        [json!(2_500.0), json!(0.25), json!(1e300), json!("2500"), json!(null), json!({}), json!([2_500])]
+    {
+        assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share_basis_points": share}));
+    }
+}
+
+/// In the place of each value of a text, a list, an object or a switch, and in what is ignored.
+#[test]
+fn numbers_that_come_as_texts_are_told_from_objects() {
+    for number in [json!(7), json!(-7), json!(0.5)] {
+        let mut update = serde_json::to_value(&updates()[7]).unwrap();
+        assert_same_with_precise_numbers::<ProfileUpdate>(&number);
+        for pointer in [
+            "/id",
+            "/membership",
+            "/computed_at",
+            "/computation",
+            "/computation/key",
+            "/trigger",
+            "/trigger/reason",
+            "/external_ids",
+            "/external_ids/0",
+            "/external_ids/0/id",
+            "/external_ids/2/created_at",
+        ] {
+            let mut spoilt = update.clone();
+            *spoilt.pointer_mut(pointer).unwrap() = number.clone();
+            assert_same_with_precise_numbers::<ProfileUpdate>(&spoilt);
+        }
+        update["later"] = json!({"of": [number, {"another": number}]});
+        assert_same_with_precise_numbers::<ProfileUpdate>(&update);
+        for list in [
+            json!([number]),
+            json!([{"id": "dst_1", "name": number}]),
+            json!([{"id": "dst_1", "dedupes_on": number}]),
+        ] {
+            assert_same_with_precise_numbers::<Destinations>(&list);
+        }
+        assert_same_with_precise_numbers::<Destinations>(&json!([{"id": "dst_1", "later": number}]));
+        assert_same_with_precise_numbers::<Rollout>(
+            &json!({"flag": {"name": "a", "share_basis_points": 0}, "compare": number}),
+        );
+    }
+}
