@@ -65,8 +65,10 @@ impl<V: Serialize + ?Sized, P: Serialize> Call<'_, V, P> {
         let person = self.person.bytes().saturating_mul(ESCAPED);
         let ids =
             self.external_ids().map(most_bytes).fold(size.saturating_add(person), usize::saturating_add);
-        let addresses = self.calls.addresses().filter(|_| self.is_engage());
-        let most = addresses.map(most_bytes).fold(ids, usize::saturating_add);
+        let most = match self.is_engage() {
+            true => self.calls.addresses().map(most_bytes).fold(ids, usize::saturating_add),
+            false => ids,
+        };
         most < MAX_CALL_SIZE || self.json_size() < MAX_CALL_SIZE
     }
 }

@@ -53,7 +53,9 @@ impl CallIds {
         let mut digest = self.0.clone();
         let mut keys: Vec<&ExternalIdKey> = ids.map(ExternalId::key).collect();
         keys.sort_unstable();
-        keys.into_iter().for_each(|key| hash_identity(&mut digest, key));
+        for key in keys {
+            hash_identity(&mut digest, key);
+        }
         CallId(digest.first_half())
     }
 }
