@@ -59,9 +59,10 @@ struct Addresses {
 
 #[derive(Deserialize, Serialize)]
 struct Id {
-    id: String,
+    #[serde(rename = "id")]
+    value: String,
     #[serde(rename = "type")]
-    id_type: String,
+    kind: String,
     collection: String,
     encoding: String,
 }
