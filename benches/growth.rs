@@ -1,5 +1,5 @@
 //! How the time grows with the input, one measure at a time, beside the original worker's way.
-//! `cargo bench --bench growth`, and then `cargo run --example growth_plots` for the pictures.
+//! `cargo bench --bench growth`, and then `cargo run --package growth-plots` for the pictures.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 mod yardsticks;

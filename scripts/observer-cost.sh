@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 for variant in with without; do
     mkdir -p "$work/$variant/library" "$work/$variant/src"
-    cp -r "$root/src" "$root/benches" "$work/$variant/library/"
+    cp -r "$root/src" "$root/benches" "$root/README.md" "$work/$variant/library/"
     # Without the workspace, whose other members are not copied.
     sed '/^\[workspace\]/,/^\[package\]/{/^\[package\]/!d}' "$root/Cargo.toml" >"$work/$variant/library/Cargo.toml"
     cp "$root/Cargo.lock" "$work/$variant/"

@@ -86,7 +86,7 @@ fn check_events(update: &ProfileUpdate, events: &[IdGroupEvent<'_>]) {
         let last = messages.get(messages.count() - 1).unwrap();
         let types: BTreeSet<_> = ids.iter().map(ExternalId::id_type).collect();
         assert!(last.external_ids().map(ExternalId::id_type).eq(types), "one ID of each type");
-        assert_eq!(messages.get(messages.count()).map(|message| message.position()), None);
+        assert_eq!(messages.get(messages.count()).map(idgroup::OutboundMessage::position), None);
 
         let written = serde_json::to_string(event).unwrap();
         assert_eq!(serde_json::to_string(&event.clone().into_owned()).unwrap(), written);
@@ -97,13 +97,13 @@ fn check_events(update: &ProfileUpdate, events: &[IdGroupEvent<'_>]) {
 fn check_against_verdicts(update: &ProfileUpdate, destinations: &Destinations, events: &[IdGroupEvent<'_>]) {
     let mut sent_to = BTreeMap::new();
     for event in events {
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             sent_to.insert(destination.id(), event.id_group().external_ids());
         }
     }
     let explanation = explain(update, destinations);
     assert_eq!(explanation.iter().count(), destinations.len());
-    for verdict in explanation.iter() {
+    for verdict in &explanation {
         let sent = sent_to.get(verdict.destination().id()).copied();
         match verdict.verdict() {
             Verdict::Drop(_) => assert_eq!(sent, None, "{verdict}"),

@@ -107,7 +107,7 @@ impl<'e> FlowMessages<'e> {
 
 impl<'e> PlainDestinations<'e> {
     fn iter(&self) -> impl Iterator<Item = &'e Destination> + Clone {
-        self.0.destinations().iter().filter(|destination| destination.dedupes_on().is_none())
+        self.0.destinations().iter().filter(|destination| destination.takes_all())
     }
 }
 

@@ -13,7 +13,8 @@ use crate::event::selected_ids::SelectedIds;
 use crate::input::destination::Destination;
 use crate::input::destinations::Destinations;
 use crate::input::external_id::ExternalId;
-use crate::input::update::ProfileUpdate;
+use crate::input::id_choice::IdStrategy;
+use crate::input::update::{Membership, ProfileUpdate};
 use crate::observe::Observer;
 
 /// Why each destination is sent what [`decide`](crate::decide) sends it, or nothing.
@@ -98,7 +99,7 @@ impl<'a> Explanation<'a> {
         let destinations = self.0.destinations;
         DestinationVerdicts {
             judgement: &self.0,
-            destinations: destinations.as_slice().iter().zip(destinations.setting_of()),
+            destinations: destinations.as_slice().iter().zip(destinations.settings().of_destination()),
         }
     }
 
@@ -187,27 +188,68 @@ impl fmt::Display for DestinationVerdict<'_> {
         match self.verdict {
             Verdict::SendAll if known == 1 => f.write_str("the only external ID"),
             Verdict::SendAll => write!(f, "all {known} external IDs"),
-            Verdict::SendSome if known == 1 => {
-                f.write_str("the only external ID, the latest of type ")?;
-                write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
-            }
             Verdict::SendSome => {
-                write!(f, "{} of {known} external IDs, the latest of type ", self.external_ids.len())?;
-                write_joined(f, self.external_ids.iter().map(ExternalId::id_type))
+                match known {
+                    1 => f.write_str("the only external ID")?,
+                    _ => write!(f, "{} of {known} external IDs", self.external_ids.len())?,
+                }
+                self.write_choice(f)
             }
             Verdict::Drop(reason) => {
                 write!(f, "nothing, {reason}: {}", reason.meaning())?;
-                match self.destination.dedupes_on() {
-                    Some(types) => {
-                        f.write_str(" (")?;
-                        write_joined(f, types)?;
-                        f.write_str(")")
-                    }
-                    None => Ok(()),
+                match (self.destination.dedupes_on(), self.destination.id_strategies()) {
+                    (Some(types), _) => write_in_parentheses(f, types),
+                    (None, Some(strategies)) => write_in_parentheses(f, strategies.map(|(name, _)| name)),
+                    (None, None) => Ok(()),
                 }
             }
         }
     }
+}
+
+impl DestinationVerdict<'_> {
+    /// Which of each type the IDs are, by strategy, and that they have consent.
+    fn write_choice(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for strategy in IdStrategy::ALL {
+            let mut types = self.types_chosen_by(strategy).peekable();
+            if types.peek().is_some() {
+                let which = match strategy {
+                    IdStrategy::Latest => "the latest",
+                    IdStrategy::First => "the first",
+                    IdStrategy::All => "all",
+                };
+                write!(f, ", {which} of type ")?;
+                write_joined(f, types)?;
+            }
+        }
+        match (self.destination.consent(), self.update.membership()) {
+            (Some(_), Membership::In) => f.write_str(", with consent"),
+            (Some(_), Membership::Out) | (None, _) => Ok(()),
+        }
+    }
+
+    /// The types, each once, of which this strategy chose what is sent. An exit takes back all of a type.
+    fn types_chosen_by(&self, strategy: IdStrategy) -> impl Iterator<Item = &str> {
+        let is_exit = self.destination.dedupes_on().is_none() && self.update.membership() == Membership::Out;
+        let chose = move |id_type: &str| match self.destination.strategies() {
+            Some(_) if is_exit => Some(IdStrategy::All),
+            Some(strategies) => {
+                let of_type = strategies.iter().find(|(known, _)| &**known == id_type);
+                Some(of_type.map_or(IdStrategy::Latest, |(_, strategy)| *strategy))
+            }
+            None => self.destination.dedupes_on().is_some().then_some(IdStrategy::Latest),
+        };
+        let mut last = None;
+        let types = self.external_ids.iter().map(ExternalId::id_type);
+        let types = types.filter(move |id_type| last.replace(*id_type) != Some(*id_type));
+        types.filter(move |id_type| chose(id_type) == Some(strategy))
+    }
+}
+
+fn write_in_parentheses<'t>(f: &mut fmt::Formatter<'_>, names: impl Iterator<Item = &'t str>) -> fmt::Result {
+    f.write_str(" (")?;
+    write_joined(f, names)?;
+    f.write_str(")")
 }
 
 fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = &'t str>) -> fmt::Result {

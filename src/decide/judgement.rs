@@ -2,13 +2,15 @@
 
 use smallvec::SmallVec;
 
-use crate::decide::latest_id::LatestIds;
-use crate::decide::trigger_filter::{TriggerFilter, depends_on_ids};
+use crate::decide::latest_id::{ChosenIds, permits};
+use crate::decide::settings::{Choice, Setting};
+use crate::decide::trigger_filter::TriggerFilter;
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
-use crate::input::destinations::{Destinations, Setting};
+use crate::input::destinations::Destinations;
 use crate::input::gaps::GapsOf;
-use crate::input::update::ProfileUpdate;
+use crate::input::id_choice::Consent;
+use crate::input::update::{Membership, ProfileUpdate};
 use crate::invariant;
 use crate::observe::{Observer, Step};
 
@@ -16,7 +18,7 @@ use crate::observe::{Observer, Step};
 pub(super) struct Judgement<'a> {
     pub(super) update: &'a ProfileUpdate,
     pub(super) destinations: &'a Destinations,
-    latest: LatestIds,
+    chosen: ChosenIds,
     /// One for each of the settings, in their order.
     verdicts: SmallVec<[Verdict; 8]>,
 }
@@ -33,46 +35,38 @@ impl<'a> Judgement<'a> {
         observer.gaps_left(GapsOf::update(update));
 
         observer.step_began(Step::SelectLatest);
-        let latest = match depends_on_ids(update) {
-            true => LatestIds::select(update, destinations.types()),
-            false => LatestIds::none(),
-        };
+        let columns = destinations.settings().columns();
+        let chosen = ChosenIds::choose(update, columns);
         observer.step_ended(Step::SelectLatest);
 
         observer.step_began(Step::FilterByTrigger);
-        let filter = TriggerFilter::new(update, destinations.types());
+        let filter = TriggerFilter::new(update, columns);
         let verdict_of = |setting: &Setting| {
-            let verdict = match &setting.types {
-                None if update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
-                None => Verdict::SendAll,
-                Some(types) => match filter.refuses(types, &latest) {
-                    Some(reason) => Verdict::Drop(reason),
-                    None => Verdict::SendSome,
-                },
-            };
+            let verdict = verdict(update, &setting.choice, &chosen, &filter);
             observer.verdict_reached(verdict, setting.members.len());
             verdict
         };
-        let verdicts = destinations.settings().iter().map(verdict_of).collect();
+        let verdicts = destinations.settings().distinct().iter().map(verdict_of).collect();
         observer.step_ended(Step::FilterByTrigger);
-        Self { update, destinations, latest, verdicts }
+        Self { update, destinations, chosen, verdicts }
     }
 
     /// The settings that are sent something.
     pub(super) fn sending(&self) -> impl Iterator<Item = &'a Setting> {
         debug_assert_eq!(
             self.verdicts.len(),
-            self.destinations.settings().len(),
+            self.destinations.settings().distinct().len(),
             "{EVERY_SETTING_HAS_A_VERDICT}"
         );
-        let judged = self.destinations.settings().iter().zip(&self.verdicts);
+        let judged = self.destinations.settings().distinct().iter().zip(&self.verdicts);
         judged.filter(|(_, verdict)| verdict.drop_reason().is_none()).map(|(setting, _)| setting)
     }
 
     /// The verdict about the destinations with the setting at this position, and what they are sent.
     pub(super) fn of_setting(&self, position: usize) -> Option<(Verdict, SelectedIds<'a>)> {
         let verdict = *invariant::at(&self.verdicts, position, EVERY_SETTING_HAS_A_VERDICT)?;
-        let setting = invariant::at(self.destinations.settings(), position, EVERY_SETTING_HAS_A_VERDICT)?;
+        let setting =
+            invariant::at(self.destinations.settings().distinct(), position, EVERY_SETTING_HAS_A_VERDICT)?;
         let external_ids = match verdict {
             Verdict::Drop(_) => SelectedIds::none(),
             Verdict::SendAll | Verdict::SendSome => {
@@ -84,14 +78,45 @@ impl<'a> Judgement<'a> {
 
     /// Where the IDs that this setting sends stand among the update's.
     pub(super) fn selection(&self, setting: &Setting) -> Positions {
-        match &setting.types {
-            None => Positions::All,
-            Some(types) => Positions::of(self.latest.of_types(types)),
+        let ids = self.update.external_ids();
+        match &setting.choice {
+            Choice::All => Positions::All,
+            Choice::Consenting(consent) => Positions::of(consenting(self.update, *consent), ids),
+            Choice::Of(columns) | Choice::Deduping(columns) => {
+                Positions::of(self.chosen.of_columns(columns, ids), ids)
+            }
         }
     }
+}
 
-    /// The positions of [`selection`](Self::selection) one by one, where they are not all.
-    pub(super) fn selected<'s>(&'s self, types: &'s [usize]) -> impl Iterator<Item = usize> + Clone + 's {
-        self.latest.of_types(types)
+fn verdict(
+    update: &ProfileUpdate,
+    choice: &Choice,
+    chosen: &ChosenIds,
+    filter: &TriggerFilter<'_>,
+) -> Verdict {
+    let dropped = match choice {
+        Choice::All => update.external_ids().is_empty().then_some(DropReason::NoExternalIds),
+        Choice::Consenting(_) if update.external_ids().is_empty() => Some(DropReason::NoExternalIds),
+        Choice::Consenting(consent) => {
+            consenting(update, *consent).next().is_none().then_some(DropReason::NoConsent)
+        }
+        Choice::Of(columns) if !chosen.are_empty(columns) => None,
+        Choice::Of(columns) if chosen.lack_consent(columns) => Some(DropReason::NoConsent),
+        Choice::Of(_) => Some(DropReason::NoExternalIds),
+        Choice::Deduping(columns) => filter.refuses(columns, chosen),
+    };
+    match (dropped, choice) {
+        (Some(reason), _) => Verdict::Drop(reason),
+        (None, Choice::All) => Verdict::SendAll,
+        (None, Choice::Consenting(_) | Choice::Of(_) | Choice::Deduping(_)) => Verdict::SendSome,
     }
+}
+
+/// Where the IDs stand that a plain destination may be sent: at an exit all of them, so that whatever
+/// was ever sent can be taken back.
+fn consenting(update: &ProfileUpdate, consent: Consent) -> impl Iterator<Item = usize> {
+    let is_exit = update.membership() == Membership::Out;
+    let ids = update.external_ids().iter().enumerate();
+    ids.filter(move |(_, id)| is_exit || permits(consent, id)).map(|(position, _)| position)
 }

@@ -1,43 +1,117 @@
-//! Latest-ID selection: of each type the one external ID that a messaging destination sends to.
+//! Latest-ID selection, and the other ways to choose: which external IDs a column holds.
+
+use core::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::input::destinations::TypeTable;
+use crate::decide::settings::{Column, Columns, Horizon};
 use crate::input::external_id::ExternalId;
-use crate::input::update::ProfileUpdate;
+use crate::input::id_choice::{Consent, IdStrategy};
+use crate::input::trigger::TriggerReason;
+use crate::input::update::{Membership, ProfileUpdate};
 
-/// For each type of a [`TypeTable`], where the latest ID that the profile had when the update was
-/// computed stands among the update's.
+/// For each column, which of the update's IDs it holds.
 #[derive(Clone, Debug)]
-pub(crate) struct LatestIds(SmallVec<[Option<usize>; 8]>);
+pub(crate) struct ChosenIds(SmallVec<[Chosen; 8]>);
 
-impl LatestIds {
-    /// Costs a name comparison per type of the profile times the logarithm of the table, and a
-    /// look at the IDs that came after the update was computed.
-    pub(crate) fn select(update: &ProfileUpdate, types: &TypeTable) -> Self {
-        let mut latest = smallvec![None; types.len()];
+/// The IDs of one column: those in a range of the update's that have the consent it asks for.
+#[derive(Clone, Debug, Default)]
+struct Chosen {
+    positions: Range<usize>,
+    /// Asked for within the range; of a range of one, that one has it.
+    consent: Option<Consent>,
+    /// Whether there is no ID, and for want of consent alone.
+    lacks_consent: bool,
+}
+
+/// Whether the IDs that the profile had can make a difference to a destination that dedupes.
+pub(crate) fn depends_on_ids(update: &ProfileUpdate) -> bool {
+    match update.trigger().reason() {
+        TriggerReason::ValueChanged | TriggerReason::NewExternalId | TriggerReason::ProfileMerge => {
+            update.membership() == Membership::In
+        }
+        TriggerReason::ExternalIdRemoved => false,
+    }
+}
+
+impl ChosenIds {
+    /// Costs a name comparison per type of the profile times the logarithm of the number of types that
+    /// settings name, and for each column of a type a look at those of its IDs that it passes over.
+    pub(crate) fn choose(update: &ProfileUpdate, columns: &Columns) -> Self {
+        let mut chosen = smallvec![Chosen::default(); columns.len()];
         let mut first_of_type: usize = 0;
         for ids in update.id_set().by_type() {
-            let slot = ids.first().and_then(|id| types.position(id.id_type()));
-            if let Some(slot) = slot.and_then(|position| latest.get_mut(position)) {
-                let is_visible = |id: &ExternalId| id.is_visible_at(update.computed_at());
-                *slot = ids.iter().position(is_visible).map(|offset| first_of_type.saturating_add(offset));
+            for position in ids.first().map_or(0..0, |id| columns.of_type(id.id_type())) {
+                if let (Some(column), Some(slot)) = (columns.get(position), chosen.get_mut(position)) {
+                    *slot = Chosen::of(column, ids, first_of_type, update);
+                }
             }
             first_of_type = first_of_type.saturating_add(ids.len());
         }
-        Self(latest)
+        Self(chosen)
     }
 
-    /// No ID of any type: for an update that is dropped whatever its IDs are.
-    pub(crate) fn none() -> Self {
-        Self(SmallVec::new())
+    /// Where the IDs of these columns stand among the update's: ascending, because both columns and
+    /// IDs are in the order of the types.
+    pub(crate) fn of_columns<'s>(
+        &'s self,
+        columns: &'s [usize],
+        ids: &'s [ExternalId],
+    ) -> impl Iterator<Item = usize> + Clone + 's {
+        columns.iter().filter_map(|&column| self.0.get(column)).flat_map(|chosen| {
+            let has_consent = |position: &usize| {
+                chosen.consent.is_none_or(|consent| ids.get(*position).is_some_and(|id| permits(consent, id)))
+            };
+            chosen.positions.clone().filter(has_consent)
+        })
     }
 
-    /// Where the latest IDs of these types stand among the update's, where there is one; ascending,
-    /// because both types and IDs are in the order of the types.
-    pub(crate) fn of_types<'s>(&'s self, types: &'s [usize]) -> impl Iterator<Item = usize> + Clone + 's {
-        types.iter().filter_map(|&position| self.0.get(position).copied().flatten())
+    /// Whether none of these columns holds an ID.
+    pub(crate) fn are_empty(&self, columns: &[usize]) -> bool {
+        columns.iter().filter_map(|&column| self.0.get(column)).all(|chosen| chosen.positions.is_empty())
     }
+
+    /// Whether some of these columns would hold an ID, but for consent.
+    pub(crate) fn lack_consent(&self, columns: &[usize]) -> bool {
+        columns.iter().filter_map(|&column| self.0.get(column)).any(|chosen| chosen.lacks_consent)
+    }
+}
+
+impl Chosen {
+    /// `ids` are the update's of one type, from latest to earliest, of which the first stands at `first`.
+    fn of(column: Column, ids: &[ExternalId], first: usize, update: &ProfileUpdate) -> Self {
+        let at = |offset: usize| first.saturating_add(offset);
+        let all = first..at(ids.len());
+        let Column { strategy, consent, horizon } = column;
+        let is_there: &dyn Fn(&ExternalId) -> bool = match (horizon, update.membership()) {
+            (Horizon::Visible, _) if !depends_on_ids(update) => return Self::default(),
+            (Horizon::Visible, _) => &|id| id.is_visible_at(update.computed_at()),
+            // Whatever was ever sent can be taken back.
+            (Horizon::Listed, Membership::Out) => return Self { positions: all, ..Self::default() },
+            (Horizon::Listed, Membership::In) => &|_| true,
+        };
+        let is_chosen = |id: &ExternalId| is_there(id) && consent.is_none_or(|consent| permits(consent, id));
+        let one =
+            |offset: Option<usize>| offset.map_or(0..0, |offset| at(offset)..at(offset).saturating_add(1));
+        let positions = match strategy {
+            IdStrategy::Latest => one(ids.iter().position(is_chosen)),
+            IdStrategy::First => one(ids.iter().rposition(is_chosen)),
+            IdStrategy::All => {
+                if ids.iter().any(is_chosen) {
+                    all
+                } else {
+                    0..0
+                }
+            }
+        };
+        let lacks_consent = positions.is_empty() && consent.is_some() && ids.iter().any(is_there);
+        Self { positions, consent, lacks_consent }
+    }
+}
+
+/// Whether this ID may be sent to a destination that asks for this consent.
+pub(crate) fn permits(consent: Consent, id: &ExternalId) -> bool {
+    consent.permits(id.subscribed())
 }
 
 #[cfg(test)]
@@ -46,37 +120,67 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::build::{destinations, entry, id};
-    use crate::input::timestamp::Timestamp;
+    use crate::build::{at, entry, id};
+    use crate::input::destination::Destination;
+    use crate::input::destinations::Destinations;
 
-    /// The latest IDs of `email` and `phone`, of a profile whose emails came at 1, 2 and 3 seconds.
-    fn latest_at(computed_at: Option<i128>) -> String {
-        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
-        let email = |second| id("email", &alloc::format!("seen {second}")).with_created_at(at(second));
-        let update = entry().external_ids([email(2), email(3), email(1), id("phone", "backfilled")]);
-        let update = match computed_at {
-            Some(second) => update.computed_at(at(second)),
-            None => update,
+    /// The IDs that this destination is sent of a profile whose emails came at 1, 2 and 3 seconds, the
+    /// last of which is unsubscribed, of which nothing is known of the second, and with a phone.
+    fn chosen(computed_at: Option<i128>, destination: Destination) -> String {
+        let email = |second, subscribed: Option<bool>| {
+            let id = id("email", &alloc::format!("seen {second}"));
+            id.with_created_at(at(second)).maybe_subscribed(subscribed)
         };
-        let update = update.build().unwrap();
-        let destinations = destinations([["phone", "fax", "email"]]);
-        let latest = LatestIds::select(&update, destinations.types());
-        let ids: Vec<&str> =
-            latest.of_types(&[0, 1, 2]).map(|position| update.external_ids()[position].id()).collect();
-        ids.join(", ")
+        let update = entry()
+            .maybe_computed_at(computed_at.map(at))
+            .external_ids([email(2, None), email(3, Some(false)), email(1, Some(true))])
+            .external_id(id("phone", "backfilled"))
+            .build()
+            .unwrap();
+        let destinations = Destinations::new([destination]).unwrap();
+        let columns = destinations.settings().columns();
+        let all: Vec<usize> = (0..columns.len()).collect();
+        let chosen = ChosenIds::choose(&update, columns);
+        let positions = chosen.of_columns(&all, update.external_ids());
+        let ids: Vec<&str> = positions.map(|position| update.external_ids()[position].id()).collect();
+        assert_eq!(chosen.are_empty(&all), ids.is_empty());
+        let lacking = if chosen.lack_consent(&all) { " (consent)" } else { "" };
+        ids.join(", ") + lacking
+    }
+
+    fn deduping() -> Destination {
+        Destination::new("dst_1").unwrap().deduping_on(["phone", "fax", "email"]).unwrap()
+    }
+
+    fn plain(strategy: IdStrategy) -> Destination {
+        Destination::new("dst_1").unwrap().with_id_strategies([("email", strategy)]).unwrap()
     }
 
     #[test]
     fn the_latest_id_is_of_the_time_of_the_update() {
-        assert_eq!(latest_at(None), "seen 3, backfilled");
-        assert_eq!(latest_at(Some(3)), "seen 3, backfilled");
-        assert_eq!(latest_at(Some(2)), "seen 2, backfilled");
-        assert_eq!(latest_at(Some(1)), "seen 1, backfilled");
-        assert_eq!(latest_at(Some(0)), "backfilled");
+        assert_eq!(chosen(None, deduping()), "seen 3, backfilled");
+        assert_eq!(chosen(Some(3), deduping()), "seen 3, backfilled");
+        assert_eq!(chosen(Some(2), deduping()), "seen 2, backfilled");
+        assert_eq!(chosen(Some(1), deduping()), "seen 1, backfilled");
+        assert_eq!(chosen(Some(0), deduping()), "backfilled");
     }
 
     #[test]
-    fn none_has_no_id_of_any_type() {
-        assert_eq!(LatestIds::none().of_types(&[0, 1]).count(), 0);
+    fn a_plain_destination_chooses_from_all_that_are_listed() {
+        assert_eq!(chosen(Some(1), plain(IdStrategy::Latest)), "seen 3");
+        assert_eq!(chosen(Some(1), plain(IdStrategy::First)), "seen 1");
+        assert_eq!(chosen(Some(1), plain(IdStrategy::All)), "seen 3, seen 2, seen 1");
+    }
+
+    #[test]
+    fn an_id_without_consent_hides_no_other() {
+        let with = |consent| move |destination: Destination| destination.with_consent(consent);
+        let (required, not_refused) = (with(Consent::Required), with(Consent::NotRefused));
+        assert_eq!(chosen(None, not_refused(plain(IdStrategy::Latest))), "seen 2");
+        assert_eq!(chosen(None, not_refused(plain(IdStrategy::All))), "seen 2, seen 1");
+        assert_eq!(chosen(None, required(plain(IdStrategy::Latest))), "seen 1");
+        assert_eq!(chosen(None, required(plain(IdStrategy::All))), "seen 1");
+        assert_eq!(chosen(Some(2), required(deduping())), "seen 1 (consent)");
+        assert_eq!(chosen(Some(0), not_refused(deduping())), "backfilled");
     }
 }

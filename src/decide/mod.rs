@@ -4,6 +4,7 @@ pub(crate) mod explain;
 mod grouping;
 mod judgement;
 pub(crate) mod latest_id;
+pub(crate) mod settings;
 pub(crate) mod trigger_filter;
 pub(crate) mod verdict;
 

@@ -3,82 +3,80 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::decide::latest_id::LatestIds;
+use crate::decide::latest_id::{ChosenIds, depends_on_ids, permits};
+use crate::decide::settings::Columns;
 use crate::decide::verdict::DropReason;
-use crate::input::destinations::TypeTable;
 use crate::input::external_id::ExternalId;
 use crate::input::trigger::{AddedIds, MergedProfiles, Trigger, TriggerReason};
 use crate::input::update::{Membership, ProfileUpdate};
 
 /// What an update says about why it was emitted, gathered once so that each setting asks only about
-/// its types.
+/// its columns.
 pub(crate) struct TriggerFilter<'a> {
     reason: TriggerReason,
     membership: Membership,
-    /// Filled where external IDs were added; by position in the type table.
+    /// Filled where external IDs were added; by column.
     arrivals: SmallVec<[Arrivals<'a>; 8]>,
     /// Filled where profiles were merged.
     holdings: Holdings,
 }
 
-/// Of the visible IDs of one type, the one that came first among those that the update says were
+/// Of the visible IDs of one column, the one that came first among those that the update says were
 /// added, and among all others.
 #[derive(Clone, Default)]
 struct Arrivals<'a> {
     added: Option<&'a ExternalId>,
     other: Option<&'a ExternalId>,
+    /// Whether an added ID is not among them for want of consent.
+    added_lacks_consent: bool,
 }
 
 /// What the merged profiles that were members held.
 #[derive(Default)]
 struct Holdings {
-    /// By position in the type table.
-    types: SmallVec<[bool; 8]>,
+    /// By column, whatever consent it asks for.
+    columns: SmallVec<[bool; 8]>,
     /// Whether it is not stated for some member.
     unstated: bool,
 }
 
-/// Whether the update's external IDs can make a difference to a destination that dedupes.
-pub(crate) fn depends_on_ids(update: &ProfileUpdate) -> bool {
-    match update.trigger().reason() {
-        TriggerReason::ValueChanged | TriggerReason::NewExternalId | TriggerReason::ProfileMerge => {
-            update.membership() == Membership::In
-        }
-        TriggerReason::ExternalIdRemoved => false,
-    }
-}
-
 impl<'a> TriggerFilter<'a> {
     /// The cost grows with the number of IDs of the update and of its trigger.
-    pub(crate) fn new(update: &'a ProfileUpdate, types: &TypeTable) -> Self {
+    pub(crate) fn new(update: &'a ProfileUpdate, columns: &Columns) -> Self {
         let (arrivals, holdings) = match update.trigger() {
-            Trigger::NewExternalId(added) => (arrivals(update, added, types), Holdings::default()),
-            Trigger::ProfileMerge(profiles) => (SmallVec::new(), Holdings::of(profiles, types)),
+            _ if !depends_on_ids(update) => Default::default(),
+            Trigger::NewExternalId(added) => (arrivals(update, added, columns), Holdings::default()),
+            Trigger::ProfileMerge(profiles) => (SmallVec::new(), Holdings::of(profiles, columns)),
             Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => Default::default(),
         };
         Self { reason: update.trigger().reason(), membership: update.membership(), arrivals, holdings }
     }
 
-    /// Why destinations that dedupe on `types` are sent nothing, if so: the table of the documentation,
-    /// of which the first check that holds decides.
-    pub(crate) fn refuses(&self, types: &[usize], latest: &LatestIds) -> Option<DropReason> {
-        let no_relevant =
-            || latest.of_types(types).next().is_none().then_some(DropReason::NoRelevantExternalId);
+    /// Why destinations that dedupe, with these columns, are sent nothing, if so: the table of the
+    /// documentation, of which the first check that holds decides.
+    #[allow(clippy::match_same_arms, reason = "a row of the table each")]
+    pub(crate) fn refuses(&self, columns: &[usize], chosen: &ChosenIds) -> Option<DropReason> {
+        let no_relevant = || match chosen.are_empty(columns) {
+            true if chosen.lack_consent(columns) => Some(DropReason::NoConsent),
+            true => Some(DropReason::NoRelevantExternalId),
+            false => None,
+        };
         match (self.reason, self.membership) {
             (TriggerReason::ValueChanged, Membership::Out) => Some(DropReason::Exited),
             (TriggerReason::ValueChanged, Membership::In) => no_relevant(),
 
             (TriggerReason::NewExternalId, Membership::Out) => Some(DropReason::NotAMember),
-            (TriggerReason::NewExternalId, Membership::In) => match self.first_arrivals(types) {
+            (TriggerReason::NewExternalId, Membership::In) => match self.first_arrivals(columns) {
+                Arrivals { added: None, added_lacks_consent: true, .. } => Some(DropReason::NoConsent),
                 Arrivals { added: None, .. } => Some(DropReason::AddedIdNotRelevant),
-                Arrivals { added: Some(added), other: Some(other) } if other.came_earlier_than(added) => {
+                Arrivals { added: Some(added), other: Some(other), .. } if other.came_earlier_than(added) => {
                     Some(DropReason::AlreadyMessaged)
                 }
                 Arrivals { .. } => None,
             },
 
             (TriggerReason::ProfileMerge, Membership::Out) => Some(DropReason::NotAMember),
-            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.include(types) => {
+            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.include(columns) => {
                 Some(DropReason::AlreadyMessaged)
             }
             (TriggerReason::ProfileMerge, Membership::In) if self.holdings.unstated => {
@@ -90,11 +88,12 @@ impl<'a> TriggerFilter<'a> {
         }
     }
 
-    fn first_arrivals(&self, types: &[usize]) -> Arrivals<'a> {
-        let of_types = types.iter().filter_map(|&position| self.arrivals.get(position));
-        of_types.fold(Arrivals::default(), |first, of_type| Arrivals {
-            added: earlier(first.added, of_type.added),
-            other: earlier(first.other, of_type.other),
+    fn first_arrivals(&self, columns: &[usize]) -> Arrivals<'a> {
+        let of_columns = columns.iter().filter_map(|&position| self.arrivals.get(position));
+        of_columns.fold(Arrivals::default(), |first, of_column| Arrivals {
+            added: earlier(first.added, of_column.added),
+            other: earlier(first.other, of_column.other),
+            added_lacks_consent: first.added_lacks_consent || of_column.added_lacks_consent,
         })
     }
 }
@@ -103,9 +102,9 @@ impl<'a> TriggerFilter<'a> {
 fn arrivals<'a>(
     update: &'a ProfileUpdate,
     added: &AddedIds,
-    types: &TypeTable,
+    columns: &Columns,
 ) -> SmallVec<[Arrivals<'a>; 8]> {
-    let mut arrivals: SmallVec<[Arrivals<'a>; 8]> = smallvec![Arrivals::default(); types.len()];
+    let mut arrivals: SmallVec<[Arrivals<'a>; 8]> = smallvec![Arrivals::default(); columns.len()];
     let mut added = added.as_slice().iter().peekable();
     for id in update.id_set().by_identity() {
         while added.next_if(|added| *added < id.key()).is_some() {}
@@ -113,10 +112,15 @@ fn arrivals<'a>(
         if !id.is_visible_at(update.computed_at()) {
             continue;
         }
-        let slot = types.position(id.id_type()).and_then(|position| arrivals.get_mut(position));
-        if let Some(slot) = slot {
-            let first = if is_added { &mut slot.added } else { &mut slot.other };
-            *first = earlier(*first, Some(id));
+        for position in columns.of_type(id.id_type()) {
+            let (Some(column), Some(slot)) = (columns.get(position), arrivals.get_mut(position)) else {
+                continue;
+            };
+            match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
+                (true, true) => slot.added = earlier(slot.added, Some(id)),
+                (true, false) => slot.other = earlier(slot.other, Some(id)),
+                (false, _) => slot.added_lacks_consent |= is_added,
+            }
         }
     }
     arrivals
@@ -130,8 +134,8 @@ fn earlier<'a>(one: Option<&'a ExternalId>, other: Option<&'a ExternalId>) -> Op
 }
 
 impl Holdings {
-    fn of(profiles: &MergedProfiles, types: &TypeTable) -> Self {
-        let mut holdings = Self { types: smallvec![false; types.len()], unstated: false };
+    fn of(profiles: &MergedProfiles, columns: &Columns) -> Self {
+        let mut holdings = Self { columns: smallvec![false; columns.len()], unstated: false };
         let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
         for member in members {
             let Some(ids) = member.external_ids() else {
@@ -139,26 +143,24 @@ impl Holdings {
                 continue;
             };
             for id in ids {
-                let position = types.position(id.id_type());
-                if let Some(held) = position.and_then(|position| holdings.types.get_mut(position)) {
-                    *held = true;
+                if let Some(held) = holdings.columns.get_mut(columns.of_type(id.id_type())) {
+                    held.fill(true);
                 }
             }
         }
         holdings
     }
 
-    fn include(&self, types: &[usize]) -> bool {
-        types.iter().any(|&position| self.types.get(position).is_some_and(|&held| held))
+    fn include(&self, columns: &[usize]) -> bool {
+        columns.iter().any(|&position| self.columns.get(position).is_some_and(|&held| held))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::{destinations, entry};
+    use crate::build::{at, destinations, entry};
     use crate::input::external_id::ExternalIdKey;
-    use crate::input::timestamp::Timestamp;
     use crate::input::trigger::MergedProfile;
 
     fn key(id_type: &str, id: &str) -> ExternalIdKey {
@@ -170,7 +172,6 @@ mod tests {
     /// the update was computed, and a phone that was there before.
     #[track_caller]
     fn assert_refused(trigger: Trigger, membership: Membership, expected: Option<DropReason>) {
-        let at = |second: i128| Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap();
         let came = |id_type, id, second| ExternalId::from(key(id_type, id)).with_attached_at(at(second));
         let update = entry()
             .membership(membership)
@@ -181,9 +182,9 @@ mod tests {
             .build()
             .unwrap();
         let destinations = destinations([["email"]]);
-        let types = destinations.types();
-        let filter = TriggerFilter::new(&update, types);
-        assert_eq!(filter.refuses(&[0], &LatestIds::select(&update, types)), expected);
+        let columns = destinations.settings().columns();
+        let filter = TriggerFilter::new(&update, columns);
+        assert_eq!(filter.refuses(&[0], &ChosenIds::choose(&update, columns)), expected);
     }
 
     fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {

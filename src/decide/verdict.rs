@@ -7,9 +7,10 @@ use crate::label::labels;
 /// What a decision says about a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// All external IDs are sent: the destination does not dedupe.
+    /// All external IDs are sent: the destination takes all.
     SendAll,
-    /// The latest external ID of each type that the destination dedupes on is sent.
+    /// Those external IDs are sent that the destination's settings choose: where it dedupes, one of each
+    /// type that it dedupes on.
     SendSome,
     /// Nothing is sent.
     Drop(DropReason),
@@ -36,8 +37,10 @@ pub enum DropReason {
     MayHaveBeenMessaged,
     /// The profile lost an ID, which is no reason to message it.
     ExternalIdRemoved,
-    /// The profile has no external ID at all, and the destination does not dedupe.
+    /// The profile has no external ID that the destination is sent, which does not dedupe.
     NoExternalIds,
+    /// There are external IDs that the destination would be sent, but for the consent that it asks for.
+    NoConsent,
 }
 
 impl Verdict {
@@ -68,6 +71,7 @@ labels!(DropReason {
     MayHaveBeenMessaged => "may_have_been_messaged",
     ExternalIdRemoved => "external_id_removed",
     NoExternalIds => "no_external_ids",
+    NoConsent => "no_consent",
 });
 
 impl DropReason {
@@ -87,7 +91,10 @@ impl DropReason {
                 "a profile that was merged into this one may have been messaged: it was in the computation, and the update does not say what external IDs it held"
             }
             Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
-            Self::NoExternalIds => "the profile has no external IDs",
+            Self::NoExternalIds => "the profile has no external IDs that the destination is sent",
+            Self::NoConsent => {
+                "no external ID that the destination could be sent has the consent that it asks for"
+            }
         }
     }
 }

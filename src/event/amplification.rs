@@ -74,7 +74,7 @@ impl IdGroupEvent<'_> {
 impl OwnedIdGroupEvent {
     /// How much this event multiplies, on its own.
     pub fn amplification(&self) -> Amplification {
-        let outbound_messages = combinations(self.id_group().into_iter());
+        let outbound_messages = combinations(self.id_group().external_ids().iter());
         Amplification { groups: 1, outbound_messages }
     }
 }

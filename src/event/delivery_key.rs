@@ -21,7 +21,7 @@ impl DeliveryKey {
     pub(crate) fn new<'i>(
         message_id: MessageId,
         destination_id: &str,
-        by_type: impl Iterator<Item = &'i ExternalId> + Clone,
+        by_type: &(impl Iterator<Item = &'i ExternalId> + Clone),
     ) -> Self {
         let mut digest = Digest::with_prefix("idgroup/delivery/1");
         digest.bytes(message_id.as_bytes()).text(destination_id);
@@ -44,7 +44,7 @@ mod tests {
     fn keys_are_those_of_sha256sum() {
         let id = |id_type, id| ExternalId::new(id_type, id).unwrap();
         let ids = [id("email", "a"), id("group_id", "g").with_collection(Collection::Accounts)];
-        let key = DeliveryKey::new(MessageId::from_bytes([7; 16]), "dst_1", ids.iter());
+        let key = DeliveryKey::new(MessageId::from_bytes([7; 16]), "dst_1", &ids.iter());
         // printf 'idgroup/delivery/1\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\7\0\0\0\5dst_1'\
         //   '\0\0\0\10accounts\0\0\0\10group_id\0\0\0\1g'\
         //   '\0\0\0\5users\0\0\0\5email\0\0\0\1a' | sha256sum | cut -c1-32

@@ -163,12 +163,16 @@ mod tests {
         // By type, `accounts` comes after `users` here; by identity it comes first.
         let keys = [users("email", "a"), accounts("phone", "1")];
         let ids = ExternalIds::new(keys.iter().cloned().map(ExternalId::from).collect());
-        let (selected, all) = (IdGroup::new(&ids, Positions::of(0..2)), IdGroup::new(&ids, Positions::All));
+        let (selected, all) =
+            (IdGroup::new(&ids, Positions::of(0..2, ids.as_slice())), IdGroup::new(&ids, Positions::All));
         assert_eq!(selected, all);
 
         let one = ExternalIds::new(Vec::from([users("email", "a").into()]));
-        assert_eq!(IdGroup::new(&one, Positions::of(0..1)), IdGroup::new(&one, Positions::All));
-        assert_ne!(IdGroup::new(&ids, Positions::of(0..1)), all);
+        assert_eq!(
+            IdGroup::new(&one, Positions::of(0..1, one.as_slice())),
+            IdGroup::new(&one, Positions::All)
+        );
+        assert_ne!(IdGroup::new(&ids, Positions::of(0..1, ids.as_slice())), all);
     }
 
     #[test]

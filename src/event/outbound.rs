@@ -112,7 +112,7 @@ impl<'e> OutboundMessages<'e> {
             first = first.saturating_add(length);
         }
         // Without IDs there is no message, and not the one of no types.
-        let all = if types.is_empty() { 0 } else { 1 };
+        let all = u64::from(!types.is_empty());
         let count = types.iter_mut().zip(&lengths).rev().fold(all, |stride: u64, (one_type, length)| {
             one_type.stride = stride;
             stride.saturating_mul(*length as u64)
@@ -180,7 +180,7 @@ impl<'m> OutboundMessage<'m> {
     /// The idempotency key of this message to one of its destinations: what a receiver remembers, or
     /// hands to a vendor that takes such keys. Costs a hash of the message's IDs.
     pub fn delivery_key(self, destination_id: &str) -> DeliveryKey {
-        DeliveryKey::new(self.of.message_id, destination_id, self.external_ids())
+        DeliveryKey::new(self.of.message_id, destination_id, &self.external_ids())
     }
 }
 

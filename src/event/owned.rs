@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::event::IdGroupEvent;
 use crate::event::id_group::{IdGroupHash, MessageId, MessageIds, hash_of_ids};
 use crate::event::outbound::{DestinationIds, OutboundMessages};
-use crate::event::selected_ids::{IdList, SelectedIdsIter};
+use crate::event::selected_ids::IdList;
 use crate::event::wire::EventFields;
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::{ExternalId, serialize_outbound};
@@ -179,15 +179,6 @@ impl OwnedIdGroup {
     }
 }
 
-impl<'g> IntoIterator for &'g OwnedIdGroup {
-    type Item = &'g ExternalId;
-    type IntoIter = SelectedIdsIter<'g, 'g>;
-
-    fn into_iter(self) -> SelectedIdsIter<'g, 'g> {
-        IdList::all(&self.external_ids).iter()
-    }
-}
-
 object! {
     RawEvent<'de>: IgnoringUnknown {
         "message_id" => message_id: Text<'de>,
@@ -231,7 +222,7 @@ impl<'de> Read<'de> for OwnedIdGroupEvent {
                 .collect(),
         };
         let whose = [&event.space_id, event.computation.id(), &event.profile_id, &event.update_id];
-        agree("message_id", event.message_id, MessageIds::new(whose).for_group(event.id_group.hash))?;
+        agree("message_id", &event.message_id, &MessageIds::new(whose).for_group(event.id_group.hash))?;
         Ok(event)
     }
 }
@@ -245,7 +236,7 @@ impl<'de> Read<'de> for OwnedIdGroup {
         let mut external_ids = not_empty("external_ids", raw.external_ids.required_list("external_ids")?)?;
         // Keeps the order from latest to earliest within a type.
         external_ids.sort_by(|a, b| a.id_type().cmp(b.id_type()));
-        agree("hash", hash, hash_of_ids(&external_ids))?;
+        agree("hash", &hash, &hash_of_ids(&external_ids))?;
         Ok(Self { hash, external_ids: external_ids.iter().map(ExternalId::without_times).collect() })
     }
 }
@@ -259,14 +250,12 @@ fn not_empty<T>(field: &str, list: Vec<T>) -> Result<Vec<T>, InputError> {
     }
 }
 
-fn agree<T: PartialEq + fmt::Display>(field: &str, given: T, computed: T) -> Result<(), InputError> {
-    match given == computed {
-        true => Ok(()),
-        false => {
-            let (value, expected) = (given.to_string().into(), computed.to_string().into());
-            Err(InputError::new(field, Problem::Inconsistent { value, expected }))
-        }
+fn agree<T: PartialEq + fmt::Display>(field: &str, given: &T, computed: &T) -> Result<(), InputError> {
+    if given == computed {
+        return Ok(());
     }
+    let (value, expected) = (given.to_string().into(), computed.to_string().into());
+    Err(InputError::new(field, Problem::Inconsistent { value, expected }))
 }
 
 impl fmt::Debug for OwnedIdGroupEvent {

@@ -19,7 +19,7 @@ pub struct SelectedIds<'a> {
 }
 
 /// Which of an update's IDs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Positions {
     All,
     /// Ascending, and each of an ID. Up to so many need no allocation.
@@ -41,18 +41,20 @@ pub(crate) struct IdList<'s, 'a> {
 }
 
 impl Positions {
-    pub(crate) fn of(ascending: impl Iterator<Item = usize>) -> Self {
+    /// As many as there are IDs are all of them.
+    pub(crate) fn of(ascending: impl Iterator<Item = usize>, ids: &[ExternalId]) -> Self {
         let positions: SmallVec<_> = ascending.collect();
         debug_assert!(positions.is_sorted_by(|a, b| a < b), "selected positions ascend: {positions:?}");
-        Self::Some(positions)
+        debug_assert!(positions.last().is_none_or(|&last| last < ids.len()), "{POSITIONS_ARE_OF_IDS}");
+        match positions.len() == ids.len() {
+            true => Self::All,
+            false => Self::Some(positions),
+        }
     }
 }
 
 impl<'a> SelectedIds<'a> {
     pub(crate) fn new(ids: &'a [ExternalId], positions: Positions) -> Self {
-        if let Positions::Some(positions) = &positions {
-            debug_assert!(positions.last().is_none_or(|&last| last < ids.len()), "{POSITIONS_ARE_OF_IDS}");
-        }
         Self { ids, positions }
     }
 
@@ -208,7 +210,7 @@ mod tests {
     fn positions_are_looked_up_and_counted() {
         let id = |id_type, id| ExternalId::new(id_type, id).unwrap();
         let ids = ExternalIds::new(Vec::from([id("email", "a"), id("email", "b"), id("phone", "1")]));
-        let some = SelectedIds::new(ids.as_slice(), Positions::of([0, 2].into_iter()));
+        let some = SelectedIds::new(ids.as_slice(), Positions::of([0, 2].into_iter(), ids.as_slice()));
         let all = SelectedIds::new(ids.as_slice(), Positions::All);
         assert_eq!((some.len(), some.is_empty(), some.combinations()), (2, false, 1));
         assert_eq!((all.len(), all.is_empty(), all.combinations()), (3, false, 2));

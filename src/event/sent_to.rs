@@ -80,18 +80,14 @@ impl<'a> Iterator for SentToIter<'_, 'a> {
     type Item = &'a Destination;
 
     fn next(&mut self) -> Option<&'a Destination> {
-        match &mut self.positions {
-            Some(positions) => {
-                let (first, others) = positions.split_first()?;
-                *positions = others;
-                invariant::at(self.all, *first, POSITIONS_ARE_OF_DESTINATIONS)
-            }
-            None => {
-                let (first, others) = self.all.split_first()?;
-                self.all = others;
-                Some(first)
-            }
+        if let Some(positions) = &mut self.positions {
+            let (first, others) = positions.split_first()?;
+            *positions = others;
+            return invariant::at(self.all, *first, POSITIONS_ARE_OF_DESTINATIONS);
         }
+        let (first, others) = self.all.split_first()?;
+        self.all = others;
+        Some(first)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

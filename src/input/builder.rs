@@ -107,30 +107,21 @@ fn given<T>(name: &str, value: Option<T>) -> Result<T, InputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::entry;
     use crate::input::trigger::MergedProfile;
-
-    fn complete() -> ProfileUpdateBuilder {
-        ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .trigger(Trigger::ValueChanged)
-    }
 
     #[test]
     fn the_time_may_be_given_as_an_option() {
-        let known = complete().computed_at(Timestamp::MAX);
-        assert_eq!(complete().maybe_computed_at(Some(Timestamp::MAX)).build(), known.clone().build());
-        assert_eq!(known.maybe_computed_at(None).build(), complete().build());
+        let known = entry().computed_at(Timestamp::MAX);
+        assert_eq!(entry().maybe_computed_at(Some(Timestamp::MAX)).build(), known.clone().build());
+        assert_eq!(known.maybe_computed_at(None).build(), entry().build());
     }
 
     #[test]
     fn a_merge_states_the_own_profile() {
         let merge_of = |ids: &[&str]| {
             let profiles = ids.iter().map(|id| MergedProfile::new(*id, Membership::Out).unwrap());
-            complete().trigger(Trigger::profile_merge(profiles).unwrap()).build()
+            entry().trigger(Trigger::profile_merge(profiles).unwrap()).build()
         };
         merge_of(&["use_1"]).unwrap();
         merge_of(&["use_0", "use_1", "use_2"]).unwrap();

@@ -1,11 +1,11 @@
 //! The destinations of a computation, prepared for many decisions.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Serialize, Serializer};
 
+use crate::decide::settings::Settings;
 use crate::input::destination::Destination;
 use crate::input::error::{InputError, refuse_repeats};
 use crate::input::listed::listed;
@@ -15,9 +15,9 @@ use crate::input::read::{Read, deserialize_by_read};
 
 /// The destinations that are connected to one computation.
 ///
-/// Build it once and decide any number of updates with it: destinations with the same `dedupes_on`
-/// are put together here, so that a decision costs in the number of distinct settings and not in
-/// the number of destinations.
+/// Build it once and decide any number of updates with it: destinations with the same settings are put
+/// together here, so that the cost of a decision grows with the number of distinct settings and not
+/// with the number of destinations.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,7 @@ use crate::input::read::{Read, deserialize_by_read};
 /// assert_eq!(
 ///     misspelt.unwrap_err().to_string(),
 ///     "`[0].dedupe_on` of destination `dst_1` is not a known field, \
-///      expected `id`, `name` or `dedupes_on`",
+///      expected `id`, `name`, `dedupes_on`, `id_strategies` or `consent`",
 /// );
 /// # Ok(())
 /// # }
@@ -41,25 +41,8 @@ use crate::input::read::{Read, deserialize_by_read};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Destinations {
     by_id: Box<[Destination]>,
-    /// The distinct settings, and the position in it of each destination's, by the destination's id.
-    settings: Box<[Setting]>,
-    setting_of: Box<[usize]>,
-    types: TypeTable,
+    settings: Settings,
 }
-
-/// Destinations that are decided alike, because they have the same `dedupes_on`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Setting {
-    /// Ascending positions in the type table; `None` for plain destinations.
-    pub(crate) types: Option<Box<[usize]>>,
-    /// Ascending positions in the list of destinations by id. Never empty.
-    pub(crate) members: Box<[usize]>,
-}
-
-/// Every external ID type that some destination dedupes on, sorted and numbered, so that a decision
-/// compares each type's name once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct TypeTable(Box<[Box<str>]>);
 
 impl Destinations {
     /// The destinations of a computation, in any order. Costs a sort.
@@ -71,28 +54,7 @@ impl Destinations {
         let mut by_id: Vec<Destination> = destinations.into_iter().collect();
         refuse_repeats("id", by_id.iter().map(Destination::id))?;
         by_id.sort_unstable_by(|a, b| a.id().cmp(b.id()));
-        Ok(Self::prepare(by_id.into()))
-    }
-
-    fn prepare(by_id: Box<[Destination]>) -> Self {
-        let types = TypeTable::new(by_id.iter().filter_map(Destination::id_types).flatten());
-        let mut members = BTreeMap::<Option<Box<[usize]>>, Vec<usize>>::new();
-        for (position, destination) in by_id.iter().enumerate() {
-            let setting = destination.id_types().map(|names| types.positions(names));
-            members.entry(setting).or_default().push(position);
-        }
-        let settings: Box<[Setting]> =
-            members.into_iter().map(|(types, members)| Setting { types, members: members.into() }).collect();
-        let mut setting_of: Box<[usize]> = by_id.iter().map(|_| 0).collect();
-        for (position, setting) in settings.iter().enumerate() {
-            for &member in &setting.members {
-                match setting_of.get_mut(member) {
-                    Some(slot) => *slot = position,
-                    None => debug_assert!(false, "a member is one of the destinations"),
-                }
-            }
-        }
-        Self { by_id, settings, setting_of, types }
+        Ok(Self { settings: Settings::new(&by_id), by_id: by_id.into() })
     }
 
     /// How many destinations there are.
@@ -120,23 +82,14 @@ impl Destinations {
         &self.by_id
     }
 
-    /// How many different `dedupes_on` the destinations have, counting its absence as one. A
-    /// decision costs in this number.
+    /// How many different settings the destinations have: `dedupes_on`, `id_strategies` and `consent`
+    /// together, counting their absence as one. The cost of a decision grows with this number.
     pub fn distinct_settings(&self) -> usize {
-        self.settings.len()
+        self.settings.distinct().len()
     }
 
-    pub(crate) fn settings(&self) -> &[Setting] {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// For each destination, by id, the position of its setting.
-    pub(crate) fn setting_of(&self) -> &[usize] {
-        &self.setting_of
-    }
-
-    pub(crate) fn types(&self) -> &TypeTable {
-        &self.types
     }
 }
 
@@ -179,29 +132,6 @@ impl FromIterator<Destination> for Result<Destinations, InputError> {
     }
 }
 
-impl TypeTable {
-    fn new<'a>(names: impl Iterator<Item = &'a Box<str>>) -> Self {
-        let mut names: Vec<&Box<str>> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        Self(names.into_iter().cloned().collect())
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.0.binary_search_by(|known| (**known).cmp(name)).ok()
-    }
-
-    fn positions(&self, names: &[Box<str>]) -> Box<[usize]> {
-        let positions: Box<[usize]> = names.iter().filter_map(|name| self.position(name)).collect();
-        debug_assert!(positions.len() == names.len(), "every type that is deduped on is in the table");
-        positions
-    }
-}
-
 impl<'de> Read<'de> for Destinations {
     type Raw = Field<List<Destination>>;
 
@@ -220,37 +150,10 @@ impl Serialize for Destinations {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use super::*;
 
     fn deduping<const N: usize>(id: &str, id_types: [&str; N]) -> Destination {
         Destination::new(id).unwrap().deduping_on(id_types).unwrap()
-    }
-
-    fn members(destinations: &Destinations) -> Vec<Vec<&str>> {
-        let ids = |setting: &Setting| setting.members.iter().map(|&at| destinations.by_id[at].id()).collect();
-        destinations.settings().iter().map(ids).collect()
-    }
-
-    #[test]
-    fn one_setting_for_all_that_decide_alike() {
-        let destinations = Destinations::new([
-            deduping("d", ["phone", "email"]),
-            Destination::new("c").unwrap().with_name("Google Ads"),
-            deduping("b", ["email", "phone", "email"]).with_name("Twilio"),
-            deduping("a", ["email"]),
-            Destination::new("e").unwrap(),
-        ])
-        .unwrap();
-        assert_eq!(members(&destinations), [vec!["c", "e"], vec!["a"], vec!["b", "d"]]);
-        assert_eq!(destinations.distinct_settings(), 3);
-        assert_eq!(destinations.setting_of(), [1, 2, 0, 2, 0]);
-        assert_eq!(
-            (destinations.types().position("phone"), destinations.types().position("fax")),
-            (Some(1), None)
-        );
-        assert_eq!((destinations.len(), destinations.is_empty()), (5, false));
     }
 
     #[test]

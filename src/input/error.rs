@@ -39,6 +39,8 @@ pub enum Problem {
     Empty,
     /// A `dedupes_on` with no type in it, which could mean everything or nothing.
     NoTypes,
+    /// A strategy for a type that the destination does not dedupe on.
+    NotDedupedOn,
     /// A value of another type than the field has, both in JSON's terms.
     Mistyped {
         /// What the field takes, such as `a string`.
@@ -197,6 +199,7 @@ impl fmt::Display for Problem {
                     "names no external ID type, leave it out to send every update with all external IDs"
                 )
             }
+            Self::NotDedupedOn => f.write_str("is not among `dedupes_on`"),
             Self::Mistyped { expected, found } => write!(f, "must be {expected}, not {found}"),
             Self::MalformedTimestamp { value } => {
                 write!(f, "is `{}`, {}", value.escape_debug(), crate::input::timestamp::MalformedTimestamp)

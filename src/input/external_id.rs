@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::input::error::InputError;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
-use crate::input::read::shape::Text;
+use crate::input::read::shape::{Switch, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::label::labels;
@@ -48,6 +48,7 @@ pub struct ExternalId {
     created_at: Option<Timestamp>,
     /// As given: the default is applied when it is read, after repeats of the ID have been merged.
     attached_at: Option<Timestamp>,
+    subscribed: Option<bool>,
 }
 
 /// The kind of object that an external ID identifies.
@@ -147,6 +148,17 @@ impl ExternalId {
         Self { attached_at, ..self }
     }
 
+    /// The same ID, known to be subscribed or unsubscribed: whether the person agrees to be messaged with
+    /// it. Looked at only for destinations that ask for consent.
+    pub fn with_subscribed(self, subscribed: bool) -> Self {
+        Self { subscribed: Some(subscribed), ..self }
+    }
+
+    /// The same ID, subscribed or unsubscribed if that is known.
+    pub fn maybe_subscribed(self, subscribed: Option<bool>) -> Self {
+        Self { subscribed, ..self }
+    }
+
     /// Collection, type and id.
     pub fn key(&self) -> &ExternalIdKey {
         &self.key
@@ -184,7 +196,18 @@ impl ExternalId {
 
     /// The same ID as events carry it.
     pub(crate) fn without_times(&self) -> Self {
-        Self { key: self.key.clone(), encoding: self.encoding.clone(), created_at: None, attached_at: None }
+        Self {
+            key: self.key.clone(),
+            encoding: self.encoding.clone(),
+            created_at: None,
+            attached_at: None,
+            subscribed: None,
+        }
+    }
+
+    /// Whether the person agrees to be messaged with this ID, if that is known.
+    pub fn subscribed(&self) -> Option<bool> {
+        self.subscribed
     }
 
     /// Takes over what a repeat of this ID knows better: the earlier of two known times, and an
@@ -195,6 +218,8 @@ impl ExternalId {
         self.created_at = smallest_known(self.created_at, repeat.created_at);
         self.attached_at = smallest_known(self.attached_at, repeat.attached_at);
         self.encoding = smallest_known(self.encoding.take(), repeat.encoding);
+        // Who has unsubscribed once is not to be messaged.
+        self.subscribed = smallest_known(self.subscribed, repeat.subscribed);
     }
 
     /// The order of *latest*: by `created_at`, an unknown one before every known one, then by identity.
@@ -237,7 +262,7 @@ impl Collection {
 
 impl From<ExternalIdKey> for ExternalId {
     fn from(key: ExternalIdKey) -> Self {
-        Self { key, encoding: None, created_at: None, attached_at: None }
+        Self { key, encoding: None, created_at: None, attached_at: None, subscribed: None }
     }
 }
 
@@ -257,6 +282,7 @@ impl fmt::Debug for ExternalId {
             .field("encoding", &self.encoding())
             .field("created_at", &self.created_at)
             .field("attached_at", &self.attached_at)
+            .field("subscribed", &self.subscribed)
             .finish()
     }
 }
@@ -277,6 +303,7 @@ object! {
         "encoding" => encoding: Text<'de>,
         "created_at" => created_at: Text<'de>,
         "attached_at" => attached_at: Text<'de>,
+        "subscribed" => subscribed: Switch,
     }
 }
 
@@ -312,6 +339,7 @@ impl<'de> Read<'de> for ExternalId {
             encoding,
             created_at: raw.created_at.timestamp("created_at")?,
             attached_at: raw.attached_at.timestamp("attached_at")?,
+            subscribed: raw.subscribed.optional("subscribed")?.map(|Switch(subscribed)| subscribed),
         })
     }
 }
@@ -328,12 +356,12 @@ impl Serialize for ExternalIdKey {
     }
 }
 
-/// As in an update: with the times that are known, as they were given.
+/// As in an update: with what is known, as it was given.
 impl Serialize for ExternalId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known_times =
-            usize::from(self.created_at.is_some()).saturating_add(self.attached_at.is_some().into());
-        let mut object = serializer.serialize_struct("ExternalId", known_times.saturating_add(4))?;
+        let known = [self.created_at.is_some(), self.attached_at.is_some(), self.subscribed.is_some()];
+        let fields = known.into_iter().filter(|known| *known).count().saturating_add(4);
+        let mut object = serializer.serialize_struct("ExternalId", fields)?;
         object.serialize_field("type", self.id_type())?;
         object.serialize_field("id", self.id())?;
         object.serialize_field("collection", &self.collection())?;
@@ -343,6 +371,9 @@ impl Serialize for ExternalId {
         }
         if let Some(attached_at) = &self.attached_at {
             object.serialize_field("attached_at", attached_at)?;
+        }
+        if let Some(subscribed) = &self.subscribed {
+            object.serialize_field("subscribed", subscribed)?;
         }
         object.end()
     }

@@ -215,24 +215,12 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
+    use crate::build::{at, entry};
     use crate::input::builder::ProfileUpdateBuilder;
     use crate::input::external_id::ExternalIdKey;
-    use crate::input::timestamp::Timestamp;
-    use crate::input::update::Computation;
-
-    fn at(second: i128) -> Timestamp {
-        Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
-    }
 
     fn complete(trigger: Trigger) -> ProfileUpdateBuilder {
-        ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
-            .membership(Membership::In)
-            .computed_at(at(5))
-            .trigger(trigger)
+        entry().computed_at(at(5)).trigger(trigger)
     }
 
     #[track_caller]
@@ -284,11 +272,7 @@ mod tests {
     #[test]
     fn gaps_add_up_and_come_in_the_order_of_their_table() {
         let own = MergedProfile::new("use_1", Membership::In).unwrap();
-        let update = ProfileUpdate::builder()
-            .id("upd_1")
-            .space_id("spa_1")
-            .profile_id("use_1")
-            .computation(Computation::new("aud_1").unwrap())
+        let update = entry()
             .membership(Membership::Out)
             .trigger(Trigger::profile_merge([own]).unwrap())
             .external_id(ExternalId::new("email", "a").unwrap());

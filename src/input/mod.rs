@@ -7,6 +7,7 @@ pub(crate) mod destinations;
 pub(crate) mod error;
 pub(crate) mod external_id;
 pub(crate) mod gaps;
+pub(crate) mod id_choice;
 pub(crate) mod listed;
 pub(crate) mod profile_ids;
 pub(crate) mod read;

@@ -81,16 +81,9 @@ mod tests {
     use alloc::string::String;
 
     use super::*;
+    use crate::build::{at, id};
     use crate::input::external_id::Collection;
     use crate::input::timestamp::Timestamp;
-
-    fn id(id_type: &str, id: &str) -> ExternalId {
-        ExternalId::new(id_type, id).unwrap()
-    }
-
-    fn at(second: i128) -> Timestamp {
-        Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
-    }
 
     #[track_caller]
     fn assert_order(ids: &[ExternalId], latest_first: &str, by_identity: &str) {

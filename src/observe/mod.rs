@@ -1,7 +1,7 @@
 //! Watching decisions: what happened on every path, for metrics and traces.
 //!
 //! One convention everywhere: what can be watched has a twin whose name ends in `_with` and whose last
-//! argument is the observer.
+//! argument is who watches.
 
 pub(crate) mod counts;
 

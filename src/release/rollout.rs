@@ -11,8 +11,8 @@ use crate::input::read::object::{RefusingUnknown, object};
 use crate::input::read::shape::{List, NonEmptyText, Number, Switch, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::update::ProfileUpdate;
-use crate::release::route::{Route, RouteReason};
-use serde::{Serialize, Serializer};
+use crate::release::route::{Comparing, Route, RouteReason};
+use serde::Serialize;
 
 /// How far the dedupe flow has been rolled out.
 ///
@@ -73,17 +73,6 @@ pub struct Gate {
     tiers: BTreeSet<Box<str>>,
     spaces: BTreeSet<Box<str>>,
     blocked_spaces: BTreeSet<Box<str>>,
-}
-
-/// Whether both flows are compared, where both could run. A switch of its own, because a comparison
-/// costs in the number of messages and not in the number of updates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Comparing {
-    /// Both flows run, and their messages are compared.
-    On,
-    /// No comparison.
-    #[default]
-    Off,
 }
 
 impl Rollout {
@@ -330,9 +319,3 @@ impl<'de> Read<'de> for Gate {
 }
 
 deserialize_by_read!(Rollout, Flag, Gate);
-
-impl Serialize for Comparing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bool(*self == Self::On)
-    }
-}

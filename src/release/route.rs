@@ -1,14 +1,26 @@
 //! What is run, compared and sent for a space, and why.
 
+use serde::{Serialize, Serializer};
+
 use crate::label::labels;
 use crate::release::flow::Flow;
-use crate::release::rollout::Comparing;
 
 /// What to run for a space, what to compare, what to send, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Route {
     reason: RouteReason,
     comparing: Comparing,
+}
+
+/// Whether both flows are compared, where both could run. A switch of its own, because a comparison
+/// costs in the number of messages and not in the number of updates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Comparing {
+    /// Both flows run, and their messages are compared.
+    On,
+    /// No comparison.
+    #[default]
+    Off,
 }
 
 /// Why a space is routed as it is: a label for metrics.
@@ -70,5 +82,11 @@ labels!(RouteReason {
 impl RouteReason {
     const fn is_open(self) -> bool {
         matches!(self, Self::SpaceOpen | Self::TierOpen)
+    }
+}
+
+impl Serialize for Comparing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self == Self::On)
     }
 }

@@ -141,9 +141,9 @@ impl<V: Serialize + ?Sized, P: Serialize> Serialize for Addresses<'_, '_, V, P> 
     }
 }
 
-/// A sender passes over whatever does not say that it is subscribed.
-fn is_subscribed(_: &ExternalId) -> bool {
-    true
+/// A sender passes over whatever does not say that it is subscribed: who has not unsubscribed is.
+fn is_subscribed(id: &ExternalId) -> bool {
+    id.subscribed() != Some(false)
 }
 
 struct Id<'m> {

@@ -52,7 +52,7 @@ fn every_delivery_has_its_key() {
             let messages = event.outbound_messages();
             let mut keys = Vec::new();
             for message in [messages.get(0), messages.get(messages.count() - 1)].map(Option::unwrap) {
-                let ids: Vec<&str> = message.external_ids().map(|id| id.id()).collect();
+                let ids: Vec<&str> = message.external_ids().map(idgroup::ExternalId::id).collect();
                 for destination in [message.destination_ids().next(), message.destination_ids().last()] {
                     let key = message.delivery_key(destination.unwrap());
                     let key = json!({"destination": destination, "external_ids": ids, "key": key});

@@ -1,5 +1,5 @@
-//! Settings are told apart however many types there are: with more than a machine word has bits,
-//! groups can't be formed by a bit for each type.
+//! Settings are told apart however many types and IDs there are: with more than a machine word has
+//! bits, groups can't be formed by a bit for each.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +63,8 @@ fn where_the_profile_has_two_types() {
     assert_grouped_by_what_is_sent(&update([10, 74].into_iter()), &destinations());
 }
 
-/// Types have a bit each as long as there are as many bits as types; with one type more, the first and
-/// the last share theirs, and with twice as many all types share theirs with another.
+/// IDs have a bit each as long as there are as many bits as IDs; with one ID more, the first and the
+/// last share theirs, and with twice as many all share theirs with another.
 #[test]
 fn where_there_are_as_many_types_as_bits_and_one_more() {
     for types in [63, 64, 65, 66, 127, 128, 129] {
@@ -75,5 +75,21 @@ fn where_there_are_as_many_types_as_bits_and_one_more() {
         assert_grouped_by_what_is_sent(&update(0..types), &destinations);
         assert_grouped_by_what_is_sent(&update(0..=types), &destinations);
         assert_grouped_by_what_is_sent(&update([0, types - 1, types].into_iter()), &destinations);
+    }
+}
+
+/// Two types of which the first has so many IDs that the latest of each lie as far apart.
+#[test]
+fn where_one_type_has_as_many_ids_as_bits_and_one_more() {
+    let destinations = build::destinations([&["email"][..], &["phone"], &["email", "phone"]]);
+    for emails in [63, 64, 65, 127, 128, 129] {
+        let counts = [("email", emails), ("phone", 1)];
+        let update = build::entry_of(build::ids(&counts, |number| format!("{number:03}")));
+        let sent: Vec<Vec<String>> = decide(&update, &destinations)
+            .iter()
+            .map(|event| event.id_group().external_ids().iter().map(|id| id.id().to_owned()).collect())
+            .collect();
+        let (email, phone) = (format!("{:03}", emails - 1), "000".to_owned());
+        assert_eq!(sent, [vec![email.clone()], vec![phone.clone()], vec![email, phone]]);
     }
 }

@@ -153,7 +153,7 @@ proptest! {
         let mut groups = 0;
         for World { update, destinations } in &worlds {
             groups += decide_with(update, destinations, &mut counts).len() as u64;
-            for verdict in explain(update, destinations).iter() {
+            for verdict in &explain(update, destinations) {
                 *verdicts.entry(verdict.verdict()).or_default() += 1;
             }
             *triggers.entry((update.trigger().reason(), update.membership())).or_default() += 1;
@@ -267,7 +267,7 @@ proptest! {
         prop_assert_eq!(heard.steps(), DECIDE);
 
         let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
-        for verdict in explain(&update, &destinations).iter() {
+        for verdict in &explain(&update, &destinations) {
             *verdicts.entry(verdict.verdict()).or_default() += 1;
         }
         prop_assert_eq!(heard.verdicts(), verdicts.clone());

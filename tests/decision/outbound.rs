@@ -54,7 +54,7 @@ proptest! {
     fn positions_are_those_of_the_iteration(World { update, destinations } in any_world()) {
         for event in decide_legacy(&update, &destinations) {
             let messages = event.outbound_messages();
-            let positions = messages.iter().map(|message| message.position());
+            let positions = messages.iter().map(idgroup::OutboundMessage::position);
             prop_assert!(positions.eq(0..messages.count()));
         }
     }

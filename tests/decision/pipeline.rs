@@ -39,7 +39,7 @@ fn a_redelivered_update_is_decided_as_the_first_time() {
     let updates = updates("pipeline");
     for update in updates.iter().flatten().filter(|update| update.computed_at().is_some()) {
         let Some(connected) = destinations.get(update.computation().id()) else { continue };
-        for verdict in explain(update, connected).iter() {
+        for verdict in &explain(update, connected) {
             if verdict.destination().dedupes_on().is_none() {
                 continue;
             }

@@ -123,7 +123,7 @@ proptest! {
         let World { update, destinations } = world.read();
         let received = received(&events(&update, &destinations));
         let explained = explain(&update, &destinations);
-        for verdict in explained.iter() {
+        for verdict in &explained {
             let said = serde_json::to_value(&verdict).unwrap();
             match received.get(verdict.destination().id()) {
                 None => {

@@ -53,7 +53,7 @@ struct Census {
 }
 
 #[test]
-fn every_update_of_a_small_universe() {
+fn every_update_of_a_small_universe_is_decided_as_by_the_oracle() {
     let census = Universe {
         listings: vec![
             listings(EMAIL_A, &[None, Some(EARLY), Some(LATE)], &[None, Some(EARLY), Some(LATE)]),
@@ -70,7 +70,7 @@ fn every_update_of_a_small_universe() {
 
 /// One ID listed twice, in all ways, beside one that may have come before or after it.
 #[test]
-fn every_repeat_of_an_id() {
+fn every_repeat_of_an_id_is_decided_as_by_the_oracle() {
     let times = [None, Some(EARLY), Some(LATE)];
     let mut repeats = listings(EMAIL_A, &times, &times);
     for id in repeats.iter_mut().flatten() {
@@ -89,7 +89,7 @@ fn every_repeat_of_an_id() {
 /// All times of four IDs, which tie in every way: in type, in id, in collection, in time.
 #[test]
 #[ignore = "minutes"]
-fn every_update_of_a_large_universe() {
+fn every_update_of_a_large_universe_is_decided_as_by_the_oracle() {
     let keys = [EMAIL_A, EMAIL_B, PHONE_A, ACCOUNT_EMAIL];
     let times = [None, Some(EARLY), Some(LATE)];
     let census = Universe {
@@ -105,7 +105,7 @@ fn every_update_of_a_large_universe() {
 /// All sets of destinations, which decide how groups are shared, and merges of two profiles.
 #[test]
 #[ignore = "minutes"]
-fn every_set_of_destinations() {
+fn every_set_of_destinations_is_decided_as_by_the_oracle() {
     let keys = [EMAIL_A, EMAIL_B, PHONE_A];
     let times = [None, Some(EARLY), Some(LATE)];
     let mut triggers = triggers(&[EMAIL_A, PHONE_A, UNLISTED_EMAIL], &[]);

@@ -8,22 +8,22 @@ use std::panic;
 use std::path::Path;
 
 #[test]
-fn updates() {
+fn updates_that_fuzzing_kept_pass_their_checks() {
     replay("update", checks::update::check);
 }
 
 #[test]
-fn destinations() {
+fn destinations_that_fuzzing_kept_pass_their_checks() {
     replay("destinations", checks::destinations::check);
 }
 
 #[test]
-fn comparisons() {
+fn comparisons_that_fuzzing_kept_pass_their_checks() {
     replay("comparison", checks::comparison::check);
 }
 
 #[test]
-fn rollouts() {
+fn rollouts_that_fuzzing_kept_pass_their_checks() {
     replay("rollout", checks::rollout::check);
 }
 

@@ -47,7 +47,7 @@ macro_rules! auto_traits {
 
 auto_traits! {
     AddedIds, Amplification, AudienceSettings, Call<'static>, CallId, CallSettings, CallType, Calls<'static>, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
-    Checked<ProfileUpdate>, ComparisonKey, Computation, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
+    Checked<ProfileUpdate>, ComparisonKey, Computation, Consent, IdStrategy, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
     DestinationSettings, Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gap, Gaps, GapsIter, Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,

@@ -125,7 +125,7 @@ fn decide_afresh(input: &Input, destinations: &Destinations) -> Sent {
     let mut plain = IdSet::NONE;
     for event in decide(&update, destinations) {
         let ids = set_of(event.id_group().external_ids().iter());
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             match DESTINATION_IDS.iter().position(|id| *id == destination.id()) {
                 Some(position) => sent[position] = ids,
                 None => plain = ids,

@@ -25,32 +25,32 @@ macro_rules! breaks {
 }
 
 breaks! {
-    an_id_shared_by_two_updates: OwnUpdateIds, Missing in 4;
-    a_lost_update: Delivery, Missing in 2;
-    a_list_that_lacks_ids: CompleteLists, Missing in 2;
-    a_clock_that_is_behind: ComputedAtOnTime, Missing in 2;
-    a_clock_that_is_ahead: ComputedAtNotAhead, TooMany in 2;
-    two_changes_at_once: DistinctTimes, TooMany in 3;
-    a_merge_without_its_time: MergeTimes, TooMany in 3;
-    an_id_that_came_late_without_its_time: AttachTimes, TooMany in 3;
-    ids_without_times: IdTimes, TooMany in 2;
-    an_update_for_ids_attached_by_entry: SilenceAtEntry, TooMany in 2;
-    a_messaged_id_removed: KeptIds, TooMany in 4;
-    a_merge_that_states_no_ids: StatedIds, Missing in 3;
-    a_merge_that_states_wrongly_that_there_were_none: TrueStatements, TooMany in 3;
-    repeats_that_are_kept: DroppedRepeats, TooMany in 2;
-    no_computed_at_messages_twice: ComputedAt, TooMany in 2;
-    an_entry_beside_a_merge: OneUpdatePerEntry, TooMany in 2;
-    new_ids_beside_a_merge: OneUpdatePerMerge, TooMany in 2;
-    a_survivors_list_for_a_merged_profile: OwnPointOfView, Missing in 3;
-    a_survivors_list_for_a_profile_that_had_nothing: OwnPointOfView, TooMany in 3;
-    an_update_renamed_after_a_merge: FixedProfileIds, TooMany in 3;
-    an_entry_computed_late: PromptEntries, TooMany in 2;
-    a_merge_computed_late: PromptMerges, TooMany in 2;
+    an_id_shared_by_two_updates_breaks_the_promise: OwnUpdateIds, Missing in 4;
+    a_lost_update_breaks_the_promise: Delivery, Missing in 2;
+    a_list_that_lacks_ids_breaks_the_promise: CompleteLists, Missing in 2;
+    a_clock_that_is_behind_breaks_the_promise: ComputedAtOnTime, Missing in 2;
+    a_clock_that_is_ahead_breaks_the_promise: ComputedAtNotAhead, TooMany in 2;
+    two_changes_at_once_break_the_promise: DistinctTimes, TooMany in 3;
+    a_merge_without_its_time_breaks_the_promise: MergeTimes, TooMany in 3;
+    an_id_that_came_late_without_its_time_breaks_the_promise: AttachTimes, TooMany in 3;
+    ids_without_times_break_the_promise: IdTimes, TooMany in 2;
+    an_update_for_ids_attached_by_entry_breaks_the_promise: SilenceAtEntry, TooMany in 2;
+    a_messaged_id_removed_breaks_the_promise: KeptIds, TooMany in 4;
+    a_merge_that_states_no_ids_breaks_the_promise: StatedIds, Missing in 3;
+    a_merge_that_states_wrongly_that_there_were_none_breaks_the_promise: TrueStatements, TooMany in 3;
+    repeats_that_are_kept_break_the_promise: DroppedRepeats, TooMany in 2;
+    no_computed_at_breaks_the_promise: ComputedAt, TooMany in 2;
+    an_entry_beside_a_merge_breaks_the_promise: OneUpdatePerEntry, TooMany in 2;
+    new_ids_beside_a_merge_break_the_promise: OneUpdatePerMerge, TooMany in 2;
+    a_survivors_list_for_a_merged_profile_breaks_the_promise: OwnPointOfView, Missing in 3;
+    a_survivors_list_for_a_profile_that_had_nothing_breaks_the_promise: OwnPointOfView, TooMany in 3;
+    an_update_renamed_after_a_merge_breaks_the_promise: FixedProfileIds, TooMany in 3;
+    an_entry_computed_late_breaks_the_promise: PromptEntries, TooMany in 2;
+    a_merge_computed_late_breaks_the_promise: PromptMerges, TooMany in 2;
 }
 
 #[test]
 #[ignore = "the whole: minutes in release"]
-fn an_id_that_came_back_before_the_lookup() {
+fn an_id_that_came_back_before_the_lookup_breaks_the_promise() {
     assert_breaks(Without::LastingPossession, Missing, 5);
 }

@@ -10,5 +10,11 @@ mod product;
 mod worlds;
 
 mod comparator;
+mod compared_messages;
+mod comparison_bounds;
+mod planted_bugs;
 mod rollout;
 mod shadow;
+mod shadow_budget;
+mod shop;
+mod two_maps;

@@ -193,7 +193,10 @@ fn a_value_of_16_mib_is_refused_in_few_words() {
     let cut = format!("[0].{}…", "x".repeat(60));
     assert_eq!(
         error.to_string(),
-        format!("`{cut}` of destination `dst_1` is not a known field, expected `id`, `name` or `dedupes_on`"),
+        format!(
+            "`{cut}` of destination `dst_1` is not a known field, expected `id`, `name`, \
+             `dedupes_on`, `id_strategies` or `consent`"
+        ),
     );
 }
 

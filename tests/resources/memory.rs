@@ -188,9 +188,9 @@ fn a_message_takes_nothing_from_the_heap() {
     let messages = events[0].outbound_messages();
     assert_eq!(messages.count(), 1_000);
     let (characters, heap) = measure(|| {
-        let of_all = messages.iter().flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let of_all = messages.iter().flat_map(idgroup::OutboundMessage::external_ids).map(|id| id.id().len());
         let of_some = (0..1_000).filter_map(|position| messages.get(position));
-        let of_some = of_some.flat_map(|message| message.external_ids()).map(|id| id.id().len());
+        let of_some = of_some.flat_map(idgroup::OutboundMessage::external_ids).map(|id| id.id().len());
         let sent_to = messages.iter().map(|message| message.destination_ids().len());
         of_all.sum::<usize>() + of_some.sum::<usize>() + sent_to.sum::<usize>()
     });

@@ -85,3 +85,24 @@ fn they_stay_when_a_name_or_the_settings_of_others_change() {
     settings["dst_2"]["external_audience_id"] = "4712".into();
     assert_eq!(message_ids(&calls(&two_by_two(), &destinations, &settings)), before);
 }
+
+/// However the IDs were chosen that they are sent.
+#[test]
+fn plain_destinations_with_strategies_and_consent_share_calls() {
+    let update = entry(&json!([
+        { "type": "email", "id": "a@example.com", "subscribed": true }, { "type": "user_id", "id": "1" },
+    ]));
+    let destinations = json!([
+        { "id": "dst_1", "name": "Mixpanel (Actions)" },
+        { "id": "dst_2", "name": "Webhook", "id_strategies": { "email": "latest", "user_id": "first" } },
+        { "id": "dst_3", "name": "HubSpot", "id_strategies": { "email": "all" }, "consent": "required" },
+    ]);
+    let track = json!({ "call": "track" });
+    let ids = message_ids(&calls(
+        &update,
+        &destinations,
+        &json!({ "dst_1": track, "dst_2": track, "dst_3": track }),
+    ));
+    let receivers: Vec<&str> = ids.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(receivers, [r#"["dst_1","dst_2"]"#, r#"["dst_3"]"#]);
+}

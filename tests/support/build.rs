@@ -7,7 +7,7 @@ use std::string::String;
 
 use idgroup::{
     Computation, Destination, Destinations, ExternalId, Membership, ProfileUpdate, ProfileUpdateBuilder,
-    Trigger,
+    Timestamp, Trigger,
 };
 
 /// `upd_1`: profile `use_1` of space `spa_1` entered `aud_1`. A test goes on with what matters to it,
@@ -25,6 +25,11 @@ pub fn entry() -> ProfileUpdateBuilder {
 /// The entry of a profile with these IDs.
 pub fn entry_of(ids: impl IntoIterator<Item = ExternalId>) -> ProfileUpdate {
     entry().external_ids(ids).build().unwrap()
+}
+
+/// So many seconds after 1970 began.
+pub fn at(second: i128) -> Timestamp {
+    Timestamp::from_unix_nanoseconds(second * 1_000_000_000).unwrap()
 }
 
 pub fn id(id_type: &str, id: &str) -> ExternalId {

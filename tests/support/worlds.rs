@@ -14,7 +14,8 @@ use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::oracle::{
-    ACCOUNTS, Destination, Id, Key, Profile, TICKS, Tick, Trigger, USERS, Update, build, destinations_json,
+    ACCOUNTS, Destination, Id, Key, Profile, TICKS, Tick, Trigger, USERS, Update, build,
+    wire::destinations_json,
 };
 
 // Prefixes of each other, and bytes that sort differently from characters' usual order.

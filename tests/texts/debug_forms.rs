@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::sample::{Messages, destinations, email, read, triggers, update, with, with_trigger};
 
 #[test]
-fn debug_forms() {
+fn debug_forms_show_all_but_ids() {
     let mut forms = Messages::default();
     let id: ExternalId = serde_json::from_value(email()).unwrap();
     forms.add("external ID", format!("{id:?}"));
@@ -26,7 +26,7 @@ fn debug_forms() {
 }
 
 #[test]
-fn labels_and_names() {
+fn labels_have_names_and_meanings() {
     let mut labels = Messages::default();
     for reason in idgroup::DropReason::ALL {
         labels.add(format!("{reason:>24}"), reason.meaning());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::sample::{SECRET, destinations, email, read, replaced, triggers, update, with, with_trigger};
 
 #[test]
-fn explanations() {
+fn explanations_say_why_in_full() {
     let phone = json!({"type": "phone", "id": "s3cret@example.com+1", "created_at": "2025-11-01T00:00:00Z"});
     let [entry, added, merge, removed] = triggers();
     let out = |trigger: Value| replaced(with_trigger(&trigger), "/membership", json!("out"));
@@ -35,7 +35,7 @@ fn explanations() {
 }
 
 #[test]
-fn explanation_as_json() {
+fn explanations_have_a_json_form() {
     let update = read(&update());
     let destinations = destinations();
     let verdicts: Vec<String> = explain(&update, &destinations)
@@ -46,7 +46,7 @@ fn explanation_as_json() {
 }
 
 #[test]
-fn event_as_json() {
+fn events_have_a_json_form() {
     let update = read(&update());
     let destinations = destinations();
     insta::assert_snapshot!(serde_json::to_string_pretty(&decide(&update, &destinations)).unwrap());

@@ -11,6 +11,8 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::{Deserialize, Serialize, de::DeserializeOwned, forward_to_deserialize_any};
 use serde_json::{Value, json};
 
+use crate::build::entry;
+
 /// The types that are both written and read: each value must come back from every format.
 trait Passes: Debug + PartialEq + Serialize + DeserializeOwned {}
 
@@ -91,13 +93,7 @@ fn updates() -> Vec<ProfileUpdate> {
     let mut updates = Vec::new();
     for trigger in triggers() {
         for computation in computations() {
-            let builder = ProfileUpdate::builder()
-                .id("upd_1")
-                .space_id("spa_1")
-                .profile_id("use_1")
-                .computation(computation)
-                .membership(Membership::In)
-                .trigger(trigger.clone());
+            let builder = entry().computation(computation).trigger(trigger.clone());
             updates.push(builder.clone().build().unwrap());
             let ids = external_ids().into_iter().zip(["email", "phone", "fax", "user_id", "push"]);
             let ids = ids.map(|(id, id_type)| {

@@ -54,7 +54,7 @@ proptest! {
 
     /// Whatever is wrong, and wherever: neither the error nor the accepted input shows an ID.
     #[test]
-    fn no_id_shows(
+    fn no_id_shows_whatever_is_wrong(
         spoils in prop::collection::vec((any::<prop::sample::Index>(), spoilt()), 1..4),
         trigger in 0_usize..4,
     ) {

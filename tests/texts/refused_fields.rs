@@ -77,7 +77,7 @@ fn kinds() -> [(&'static str, Value); 7] {
 }
 
 #[test]
-fn mistyped_fields_of_updates() {
+fn mistyped_fields_of_updates_are_refused() {
     let mut messages = Messages::default();
     for (json, path, kind) in all_fields() {
         for (other, value) in kinds() {
@@ -95,7 +95,7 @@ fn mistyped_fields_of_updates() {
 }
 
 #[test]
-fn missing_fields_of_updates() {
+fn missing_fields_of_updates_are_refused() {
     let mut messages = Messages::default();
     let optional = [
         "class",
@@ -125,7 +125,7 @@ fn missing_fields_of_updates() {
 }
 
 #[test]
-fn empty_fields_of_updates() {
+fn empty_fields_of_updates_are_refused() {
     let mut messages = Messages::default();
     let may_be_empty = ["class", "key", "encoding", "external_ids"];
     for (json, path, kind) in all_fields() {
@@ -143,7 +143,7 @@ fn empty_fields_of_updates() {
 }
 
 #[test]
-fn values_that_updates_do_not_know() {
+fn values_that_updates_do_not_know_are_refused() {
     let mut messages = Messages::default();
     let long = "ß".repeat(65);
     let just_fits = "ß".repeat(64);

@@ -10,6 +10,7 @@ use crate::input::error::InputError;
 use crate::input::read::Read;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::number::{self, ARBITRARY_PRECISION};
+use crate::input::read::object::FieldName;
 
 /// What a field of ours can be. Each shape takes the values of its own; all others are read to their
 /// end and reported as what they are.
@@ -103,6 +104,26 @@ impl Shape for Switch {
 impl FromShape<'_> for Switch {
     fn from_boolean(boolean: bool) -> Field<Self> {
         Field::Value(Self(boolean))
+    }
+}
+
+/// An object whose names are data: its entries as they were found, in the order of the input.
+pub(crate) struct Entries<'de>(pub(crate) Vec<(Cow<'de, str>, Field<Text<'de>>)>);
+
+impl Shape for Entries<'_> {
+    const EXPECTED: &'static str = "an object";
+}
+
+impl<'de> FromShape<'de> for Entries<'de> {
+    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(FieldName(name)) = object.next_key()? {
+            if entries.is_empty() && name == ARBITRARY_PRECISION {
+                return number::from_entry(object);
+            }
+            entries.push((name, object.next_value()?));
+        }
+        Ok(Field::Value(Self(entries)))
     }
 }
 

@@ -14,7 +14,7 @@ twice the input takes twice the time, 0 where it takes no more.
 This page is made from measurements, by
 
 ```sh
-cargo bench --bench growth && cargo run --example growth_plots
+cargo bench --bench growth && cargo run --package growth-plots
 ```
 
 The times are those of the fastest of ten samples, on a small virtual machine with other work on it:

@@ -1,7 +1,7 @@
 //! Draws what `cargo bench --bench growth` has measured: `docs/GROWTH.md` and the pictures in it.
 //!
 //! ```sh
-//! cargo bench --bench growth && cargo run --example growth_plots
+//! cargo bench --bench growth && cargo run --package growth-plots
 //! ```
 //!
 //! The same measurements make the same files, byte for byte.
@@ -50,7 +50,7 @@ const MEASURES: [Measure; 4] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let criterion = match env::args_os().nth(1) {
         Some(folder) => PathBuf::from(folder),
         None => root.join("target/criterion"),
@@ -61,10 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for measure in &MEASURES {
         let folder = criterion.join(format!("growth_{}", measure.name));
         let [ours, naive] = [Curve::read(&folder, "idgroup")?, Curve::read(&folder, "naive")?];
-        fs::write(
-            pictures.join(format!("{}.svg", measure.name)),
-            picture::draw(measure, &[("idgroup", &ours), ("naive", &naive)]),
-        )?;
+        let picture = pictures.join(format!("{}.svg", measure.name));
+        picture::draw(&picture, measure, &[("idgroup", &ours), ("naive", &naive)])?;
         page.push_str(&page::section(measure, &ours, &naive));
         println!("{}: exponent {:.2}, naive {:.2}", measure.title, ours.exponent(), naive.exponent());
     }
