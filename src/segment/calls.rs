@@ -12,7 +12,7 @@ use crate::input::destination::Destination;
 use crate::input::external_id::ExternalId;
 use crate::segment::call::Call;
 use crate::segment::computed::{Class, Computed};
-use crate::segment::json_size::{Uncountable, json_size};
+use crate::segment::json_size::{json_size, json_size_unless_null};
 use crate::segment::message_id::CallIds;
 use crate::segment::person::{Person, Profile, is_readable};
 use crate::segment::refusal::{Refusal, RefusalReason};
@@ -93,20 +93,14 @@ fn fixed_size<V: Serialize + ?Sized, P: Serialize>(
     const SKELETON: usize = 1_024;
     let texts = [computed.key; 4].into_iter().chain([computed.id, computed.space_id, computed.space_id]);
     let mut size = texts.map(|text| text.len().saturating_mul(ESCAPED)).fold(SKELETON, usize::saturating_add);
-    let mut add = |bytes: Result<usize, _>| match bytes {
-        Ok(bytes) => {
-            size = size.saturating_add(bytes);
-            Ok(())
-        }
-        Err(Uncountable) => Err(RefusalReason::UnwritableValue),
-    };
+    let mut add = |bytes: usize| size = size.saturating_add(bytes);
     if computed.has_value() {
-        add(json_size(&supplied.value))?;
+        add(json_size_unless_null(&supplied.value)?.ok_or(RefusalReason::ValueMissing)?);
     }
     for (name, value) in supplied.personas {
-        add(json_size(name))?;
-        add(json_size(value))?;
-        add(Ok(2))?;
+        add(json_size(name)?);
+        add(json_size(value)?);
+        add(2);
     }
     Ok(size)
 }

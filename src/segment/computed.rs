@@ -46,18 +46,14 @@ impl<'a> Computed<'a> {
             Class::JourneyStep => key,
             Class::Audience | Class::Trait => computation.id(),
         };
-        let computed = Self {
+        Ok(Self {
             class,
             id,
             key,
             membership: event.membership(),
             space_id: event.space_id(),
             timestamp: milliseconds(timestamp),
-        };
-        match (computed.has_value(), supplied.value) {
-            (true, None) => Err(RefusalReason::ValueMissing),
-            _ => Ok(computed),
-        }
+        })
     }
 
     /// Whether the calls say a value that the caller supplies, and not one that follows from the membership.

@@ -15,9 +15,18 @@ use crate::segment::float_size::{PLAIN_F32, PLAIN_F64, float_size};
 ///
 /// A value that JSON can't hold, such as a map with lists for keys, or that refuses to be written.
 pub(super) fn json_size<T: Serialize + ?Sized>(value: &T) -> Result<usize, Uncountable> {
-    let mut size = Size { bytes: 0, at_key: false };
+    counted(value).map(|size| size.bytes)
+}
+
+/// The same, or `None` for a value that is written as `null`.
+pub(super) fn json_size_unless_null<T: Serialize + ?Sized>(value: &T) -> Result<Option<usize>, Uncountable> {
+    counted(value).map(|size| (!size.is_null).then_some(size.bytes))
+}
+
+fn counted<T: Serialize + ?Sized>(value: &T) -> Result<Size, Uncountable> {
+    let mut size = Size { bytes: 0, at_key: false, is_null: false };
     value.serialize(&mut size)?;
-    Ok(size.bytes)
+    Ok(size)
 }
 
 /// A value that is no JSON.
@@ -35,6 +44,8 @@ struct Size {
     bytes: usize,
     /// Whether the name of a field is next, which must be a string, or can be written as one.
     at_key: bool,
+    /// Whether the value is `null`, and nothing around it.
+    is_null: bool,
 }
 
 impl Size {
@@ -207,6 +218,7 @@ impl<'s> Serializer for &'s mut Size {
 
     fn serialize_unit(self) -> Result<(), Uncountable> {
         self.not_at_key()?;
+        self.is_null = self.bytes == 0;
         self.add(4);
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::input::destination::Destination;
 use crate::label::labels;
+use crate::segment::json_size::Uncountable;
 
 /// Destinations of an event that get no call, or not this one, and why.
 ///
@@ -30,7 +31,7 @@ pub enum RefusalReason {
     ForbiddenKey,
     /// The update doesn't say when it was computed, and the caller gave no time.
     TimeMissing,
-    /// The trait has a value, and the caller gave none.
+    /// The trait has a value, and the caller gave none, or `null`, which would remove it.
     ValueMissing,
     /// What the caller gave can't be written as JSON.
     UnwritableValue,
@@ -99,6 +100,12 @@ impl RefusalReason {
             Self::OnlyEncodedIds => "every external ID is encoded, and a sender needs an address",
             Self::TooLarge => "the call would have 32 KB or more",
         }
+    }
+}
+
+impl From<Uncountable> for RefusalReason {
+    fn from(_: Uncountable) -> Self {
+        Self::UnwritableValue
     }
 }
 

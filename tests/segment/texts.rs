@@ -114,6 +114,34 @@ fn what_a_caller_gives_must_be_json() {
     assert_eq!(calls.iter().filter_map(Result::ok).count(), 1);
 }
 
+/// It would remove the trait that the update sets.
+#[test]
+fn a_value_that_is_written_as_null_is_missing() {
+    let mut update = entry(&json!([{ "type": "email", "id": "a" }]));
+    update["computation"]["class"] = "trait".into();
+    let update: ProfileUpdate = read(&update);
+    let destinations: Destinations = read(&json!([{ "id": "dst_1", "name": "A" }]));
+    let settings: CallSettings = read(&json!({ "dst_1": { "call": "track" } }));
+    let routes = Routes::new(&destinations, &settings);
+    let events = decide(&update, &destinations);
+    for (value, is_missing) in [
+        (json!(null), true),
+        (json!([null]), false),
+        (json!({ "a": null }), false),
+        (json!(true), false),
+        (json!(1234), false),
+        (json!("ab"), false),
+        (json!(""), false),
+    ] {
+        let calls = routes.calls(&events[0], Supplied::default().with_value(Some(&value)));
+        let reasons: Vec<_> = calls.refusals().map(|refusal| refusal.reason()).collect();
+        let expected = if is_missing { vec![RefusalReason::ValueMissing] } else { vec![] };
+        assert_eq!(reasons, expected, "{value}");
+    }
+    let calls = routes.calls(&events[0], Supplied::default().with_value(Some(&f64::NAN)));
+    assert_eq!(calls.refusals().count(), 1);
+}
+
 #[test]
 fn debug_forms_hold_no_external_id() {
     let update: ProfileUpdate = read(&entry(&json!([
