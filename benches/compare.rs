@@ -6,13 +6,13 @@ mod yardsticks;
 
 use std::hash::Hasher;
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use idgroup::compare::{ComparisonBudget, ComparisonKey, compare_events};
-use idgroup::{IdGroupEvent, decide, decide_legacy};
+use idgroup::{Destinations, IdGroupEvent, decide, decide_legacy};
 use siphasher::sip128::{Hasher128, SipHasher24};
-use yardsticks::{monster, two_maps};
+use yardsticks::{monster, two_maps, update_of_shape};
 
 const KEY: [u8; 16] = *b"sixteen random b";
 
@@ -50,13 +50,13 @@ fn compare(c: &mut Criterion) {
         let (update, destinations) = monster(50, 60, user_ids);
         let (legacy, dedupe) = (decide_legacy(&update, &destinations), decide(&update, &destinations));
         let (key, budget) = (ComparisonKey::new(KEY), ComparisonBudget::default());
-        assert!(compare_events(&legacy, &dedupe, &key, &budget, &mut ()).is_identical());
+        assert!(compare_events(&legacy, &dedupe, &key, &budget).is_identical());
 
         let per_flow = legacy[0].outbound_messages().count();
         let mut group = c.benchmark_group("compare");
         group.throughput(Throughput::Elements(2 * per_flow));
         group.bench_with_input(BenchmarkId::new("streaming", per_flow), &(), |b, ()| {
-            b.iter(|| compare_events(black_box(&legacy), black_box(&dedupe), &key, &budget, &mut ()));
+            b.iter(|| compare_events(black_box(&legacy), black_box(&dedupe), &key, &budget));
         });
         group.bench_with_input(BenchmarkId::new("generate_and_hash", per_flow), &(), |b, ()| {
             b.iter(|| {
@@ -69,6 +69,50 @@ fn compare(c: &mut Criterion) {
             });
         }
         group.finish();
+    }
+}
+
+/// What profiles of up to 1,000 IDs can make a comparison cost under the default budget, in multiples of
+/// what one with 2 types of 1,000 IDs makes it cost: the shortest of three runs each, with flows that
+/// are the same, and with flows that differ in every message, which takes all passes.
+fn work(_: &mut Criterion) {
+    let shapes: [(&str, &[(usize, usize)], usize); 11] = [
+        ("2 types of 1,000 IDs", &[(2, 1_000)], 24),
+        ("2 types of 500", &[(2, 500)], 24),
+        ("1,000 types of 1", &[(1_000, 1)], 24),
+        ("20 types of 2, 960 of 1", &[(20, 2), (960, 1)], 24),
+        ("960 types of 1, 20 of 2", &[(960, 1), (20, 2)], 24),
+        ("17 types of 2, 1 of 15, 951 of 1", &[(17, 2), (1, 15), (951, 1)], 24),
+        ("13 types of 3, 961 of 1", &[(13, 3), (961, 1)], 24),
+        ("3 types of 125 and 126", &[(1, 125), (2, 126)], 24),
+        ("20 types of 2, IDs of 1 MB", &[(20, 2)], 1_000_000),
+        ("2 types of 500, IDs of 100 kB", &[(2, 500)], 100_000),
+        ("20 types of 2, 960 of 1, IDs of 100 kB", &[(20, 2), (960, 1)], 100_000),
+    ];
+    let destinations: Destinations = serde_json::from_str(r#"[{"id":"dst_1"},{"id":"dst_2"}]"#).unwrap();
+    let others: Destinations = serde_json::from_str(r#"[{"id":"dst_1"}]"#).unwrap();
+    let (key, budget) = (ComparisonKey::new(KEY), ComparisonBudget::default());
+    let mut yardstick: Option<[Duration; 3]> = None;
+    println!("{:<40} {:>10} {:>20} {:>20} {:>20}", "work", "messages", "same", "all differ", "other IDs");
+    for (name, shape, bytes) in shapes {
+        let [update, other] = ["a", "b"].map(|prefix| update_of_shape(prefix, shape, bytes));
+        let (legacy, dedupe) = (decide_legacy(&update, &destinations), decide(&update, &destinations));
+        let (elsewhere, other) = (decide(&update, &others), decide(&other, &destinations));
+        let times = [dedupe, elsewhere, other].map(|dedupe| {
+            let run = |_| {
+                let began = Instant::now();
+                let _ = black_box(compare_events(black_box(&legacy), black_box(&dedupe), &key, &budget));
+                began.elapsed()
+            };
+            (0..3).map(run).min().unwrap()
+        });
+        let yardstick = *yardstick.get_or_insert(times);
+        let [same, all_differ, other_ids] = [0, 1, 2].map(|column| {
+            let ratio = times[column].as_secs_f64() / yardstick[column].as_secs_f64();
+            format!("{:.1?} = {ratio:.2} x", times[column])
+        });
+        let messages = legacy[0].outbound_messages().count();
+        println!("{name:<40} {messages:>10} {same:>20} {all_differ:>20} {other_ids:>20}");
     }
 }
 
@@ -109,6 +153,6 @@ fn quick() -> Criterion {
 criterion_group! {
     name = benches;
     config = quick();
-    targets = outbound, compare
+    targets = outbound, compare, work
 }
 criterion_main!(benches);

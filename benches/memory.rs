@@ -35,10 +35,10 @@ fn compare(user_ids: usize) {
     let (key, budget) = (ComparisonKey::new(*b"sixteen random b"), ComparisonBudget::default());
     let messages = legacy[0].outbound_messages().count();
 
-    let (same, heap) = measure(|| compare_events(&legacy, &dedupe, &key, &budget, &mut ()));
+    let (same, heap) = measure(|| compare_events(&legacy, &dedupe, &key, &budget));
     assert!(same.is_identical());
     row(&format!("compare, {messages} messages, identical"), heap);
-    let (different, heap) = measure(|| compare_events(&legacy, &all_differ, &key, &budget, &mut ()));
+    let (different, heap) = measure(|| compare_events(&legacy, &all_differ, &key, &budget));
     assert_eq!(different.as_str(), "different");
     row(&format!("compare, {messages} messages, all different"), heap);
     let (same, heap) = measure(|| two_maps(&legacy) == two_maps(&dedupe));

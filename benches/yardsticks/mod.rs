@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::hint::black_box;
 
-use idgroup::{Destination, Destinations, IdGroupEvent, Membership, OutboundMessage, ProfileUpdate, Trigger};
+use idgroup::{
+    Computation, Destination, Destinations, ExternalId, IdGroupEvent, Membership, OutboundMessage,
+    ProfileUpdate, Trigger,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -99,6 +102,28 @@ pub fn monster(emails: usize, phones: usize, user_ids: usize) -> (ProfileUpdate,
         {"id": "dst_1", "dedupes_on": ["email"]}, {"id": "dst_2"}, {"id": "dst_3"}, {"id": "dst_4"},
     ]);
     (serde_json::from_value(update).unwrap(), serde_json::from_value(destinations).unwrap())
+}
+
+/// An update of so many types with so many IDs each, whose values have `bytes` bytes and begin with
+/// `prefix`.
+pub fn update_of_shape(prefix: &str, shape: &[(usize, usize)], bytes: usize) -> ProfileUpdate {
+    let lengths = shape.iter().flat_map(|&(types, ids)| std::iter::repeat_n(ids, types));
+    let ids = lengths.enumerate().flat_map(|(number, length)| {
+        (0..length).map(move |id| {
+            let id = format!("{prefix}{}{id:04}", "x".repeat(bytes.saturating_sub(prefix.len() + 4)));
+            ExternalId::new(format!("type_{number:04}"), id).unwrap()
+        })
+    });
+    ProfileUpdate::builder()
+        .id("upd_1")
+        .space_id("spa_1")
+        .profile_id("use_1")
+        .computation(Computation::new("aud_1").unwrap())
+        .membership(Membership::In)
+        .trigger(Trigger::ValueChanged)
+        .external_ids(ids)
+        .build()
+        .unwrap()
 }
 
 fn destinations_with(count: usize, mut dedupes_on: impl FnMut(usize) -> serde_json::Value) -> Destinations {

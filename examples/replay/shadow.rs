@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use idgroup::compare::{
-    Comparison, ComparisonBudget, ComparisonKey, Difference, Extent, OutboundSample, compare_events,
+    Comparison, ComparisonBudget, ComparisonKey, Difference, Extent, OutboundSample, compare_events_with,
 };
 use idgroup::{Counts, Destinations, Flow, IdGroupEvent, ProfileUpdate};
 use serde::Serialize;
@@ -38,7 +38,7 @@ impl Shadow {
         dedupe: &[IdGroupEvent<'_>],
         counts: &mut Counts,
     ) -> Comparison<OutboundSample> {
-        compare_events(legacy, dedupe, &self.key, &self.budget, counts)
+        compare_events_with(legacy, dedupe, &self.key, &self.budget, counts)
     }
 }
 
@@ -58,7 +58,7 @@ struct Differing {
     only_in_legacy: u64,
     only_in_dedupe: u64,
     in_different_numbers: u64,
-    extent: &'static str,
+    extent: Extent,
 }
 
 #[derive(Serialize)]
@@ -92,7 +92,7 @@ pub fn print(
 ) -> io::Result<()> {
     let label = comparison.as_str();
     match *comparison {
-        Comparison::Identical { .. } => Ok(()),
+        Comparison::Identical { .. } | Comparison::NothingToCompare => Ok(()),
         Comparison::Different(ref difference) => print_difference(output, update_id, label, difference),
         Comparison::CutShort { legacy, dedupe } => {
             let numbers = CutShort { legacy, dedupe };
@@ -102,6 +102,8 @@ pub fn print(
             let numbers = Refused { flow, most };
             print_line(output, &Outcome { update_id, comparison: label, numbers })
         }
+        // What a later version finds is not known to be the same.
+        _ => print_line(output, &Outcome { update_id, comparison: label, numbers: () }),
     }
 }
 
@@ -117,10 +119,7 @@ fn print_difference(
         only_in_legacy: difference.only_in_legacy,
         only_in_dedupe: difference.only_in_dedupe,
         in_different_numbers: difference.in_different_numbers,
-        extent: match difference.extent {
-            Extent::Whole => "whole",
-            Extent::Part => "part",
-        },
+        extent: difference.extent,
     };
     print_line(output, &Outcome { update_id, comparison, numbers })?;
     let messages = difference.samples.iter().map(|sample| {

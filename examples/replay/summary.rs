@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
-use idgroup::compare::{Comparison, Extent, OutboundSample};
+use idgroup::compare::{Comparison, ComparisonOutcome, Extent, OutboundSample};
 use idgroup::{Amplification, Counts, DropReason, Flow, IdGroupEvent, Route, RouteReason, Verdict};
 
 use crate::numbers::{grouped, size};
@@ -109,7 +109,9 @@ impl Summary {
 
     /// Of how many updates it is not known that both flows are the same, though they were compared.
     pub fn not_identical(&self) -> u64 {
-        ["different", "cut_short", "refused"].map(|outcome| self.counts.comparison(outcome)).iter().sum()
+        let known = [ComparisonOutcome::Identical, ComparisonOutcome::NothingToCompare];
+        let others = ComparisonOutcome::ALL.into_iter().filter(|outcome| !known.contains(outcome));
+        others.map(|outcome| self.counts.comparison(outcome)).sum()
     }
 
     /// How much was replayed, and how fast.
@@ -180,12 +182,12 @@ impl Summary {
     }
 
     fn add_comparisons(&self, rows: &mut Vec<(String, u64)>) {
-        let identical = self.counts.comparison("identical");
+        let identical = self.counts.comparison(ComparisonOutcome::Identical);
         if self.flows != Flows::Both && identical + self.not_identical() == 0 {
             return;
         }
         rows.push(("comparison identical".into(), identical));
-        rows.push(("comparison different".into(), self.counts.comparison("different")));
+        rows.push(("comparison different".into(), self.counts.comparison(ComparisonOutcome::Different)));
         let Differences { only_in_legacy, only_in_dedupe, in_different_numbers, updates_in_part } =
             self.difference;
         for (label, count) in [
@@ -193,8 +195,9 @@ impl Summary {
             ("  messages only_in_dedupe", only_in_dedupe),
             ("  messages in_different_numbers", in_different_numbers),
             ("  updates with more, not counted", updates_in_part),
-            ("comparison cut_short", self.counts.comparison("cut_short")),
-            ("comparison refused", self.counts.comparison("refused")),
+            ("comparison nothing_to_compare", self.counts.comparison(ComparisonOutcome::NothingToCompare)),
+            ("comparison cut_short", self.counts.comparison(ComparisonOutcome::CutShort)),
+            ("comparison refused", self.counts.comparison(ComparisonOutcome::Refused)),
         ] {
             if count > 0 {
                 rows.push((label.into(), count));

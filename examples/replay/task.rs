@@ -29,7 +29,7 @@ impl Task {
     pub fn read(options: &Options) -> Result<Self, Failure> {
         // With a slow lane, what is not in it is compared whole.
         let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
-        let budget = ComparisonBudget::default().messages(max_messages).passes(PASSES);
+        let budget = ComparisonBudget::default().with_messages(max_messages).with_passes(PASSES);
         Ok(match &options.mode {
             Mode::Events => Self::Events,
             Mode::Explanations => Self::Explanations,

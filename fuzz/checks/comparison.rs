@@ -71,10 +71,10 @@ fn read(bytes: &[u8]) -> Input {
 pub fn check(bytes: &[u8]) {
     let input = read(bytes);
     let budget = ComparisonBudget::default()
-        .differing_messages(input.differing_messages)
-        .samples(input.samples)
-        .passes(input.passes)
-        .messages(input.most.unwrap_or(u64::MAX));
+        .with_differing_messages(input.differing_messages)
+        .with_samples(input.samples)
+        .with_passes(input.passes)
+        .with_messages(input.most.unwrap_or(u64::MAX));
     let key = ComparisonKey::new(*b"sixteen random b");
     let of = |flow| input.messages.iter().filter(move |(of, _)| *of == flow).map(|(_, message)| message);
 
@@ -110,7 +110,7 @@ fn check_against_two_maps(input: &Input, comparison: &Comparison<Parts>) {
     }
     copies.retain(|_, copies| copies.legacy != copies.dedupe);
 
-    let most = input.most.unwrap_or(u64::MAX);
+    let most = input.most.unwrap_or(u64::MAX - 1);
     match comparison {
         Comparison::Refused { flow: Flow::Legacy, most: of_budget } => {
             assert_eq!(*of_budget, most);
@@ -122,11 +122,12 @@ fn check_against_two_maps(input: &Input, comparison: &Comparison<Parts>) {
         }
         _ if totals.legacy.max(totals.dedupe) > most => panic!("not refused: {comparison:?}"),
         Comparison::Identical { messages } => {
-            assert!(copies.is_empty(), "{copies:?}");
+            assert!(copies.is_empty() && *messages > 0, "{copies:?}");
             assert_eq!((*messages, *messages), (totals.legacy, totals.dedupe));
         }
         Comparison::Different(difference) => check_difference(input, totals, &copies, difference),
-        Comparison::CutShort { .. } => panic!("cut short by nobody"),
+        Comparison::NothingToCompare => assert!(input.messages.is_empty()),
+        other => panic!("cut short by nobody: {other:?}"),
     }
 }
 
@@ -143,7 +144,10 @@ fn check_difference(
     let found = [difference.only_in_legacy, difference.only_in_dedupe, difference.in_different_numbers];
     match difference.extent {
         Extent::Whole => assert_eq!(found, expected),
-        Extent::Part => assert!(found.iter().zip(expected).all(|(found, expected)| *found <= expected)),
+        Extent::Part => {
+            assert!(found.iter().zip(expected).all(|(found, expected)| *found <= expected));
+            assert_ne!(found, expected, "there is more");
+        }
     }
     assert_eq!(difference.messages(), found.iter().sum::<u64>());
     assert_eq!(difference.samples.len() as u64, difference.messages().min(input.samples as u64));

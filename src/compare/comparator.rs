@@ -1,7 +1,7 @@
 //! The comparison of two streams of messages, pass by pass.
 
 use alloc::collections::BTreeMap;
-use core::mem;
+use core::{fmt, mem};
 
 use super::{Comparison, ComparisonBudget, ComparisonKey, Copies, Difference, Extent, Message, Sample};
 use crate::release::flow::Flow;
@@ -10,7 +10,7 @@ use crate::release::flow::Flow;
 /// after the other. In step is what costs the least memory and the fewest passes.
 ///
 /// One pass gives the verdict; what differs is named if the same streams can be fed again. For
-/// streams that are functions, [`compare_streams`] does all that.
+/// streams that are functions, [`compare_streams`](super::compare_streams) does all that.
 ///
 /// ```
 /// # use idgroup::compare::{Encoder, Message};
@@ -39,24 +39,28 @@ use crate::release::flow::Flow;
 /// assert_eq!(difference.only_in_legacy, 1);
 /// assert_eq!(difference.samples[0].message, "a@example.com");
 /// ```
-#[derive(Debug)]
+#[must_use]
 pub struct Comparator<S> {
     key: ComparisonKey,
     budget: ComparisonBudget,
     /// What the first pass read. `None` during the first pass.
     first: Option<Tallies>,
+    /// What is left of it without the messages that were counted.
+    rest: Tallies,
     current: Tallies,
     passes: u32,
     pass: Pass,
     /// By hash, those messages of the pass's slice that the flows have not sent equally often; or,
-    /// when copies are counted, that differ.
+    /// when copies are counted, that differ. At most as many as the budget allows.
     messages: BTreeMap<u128, Copies>,
+    /// Of some of these messages.
     samples: BTreeMap<u128, S>,
     difference: Difference<S>,
 }
 
-/// What comes after both streams were fed.
+/// What comes after both streams were fed. `Debug` shows no message.
 #[derive(Debug)]
+#[must_use]
 #[allow(clippy::large_enum_variant, reason = "made once a pass")]
 pub enum NextStep<S> {
     /// The outcome.
@@ -85,7 +89,7 @@ enum Pass {
     /// Finds those that differ; `last` falls when the budget is reached.
     Find { first: u128, last: u128 },
     /// Counts the copies of those that were found.
-    Count { last: u128 },
+    Count { first: u128, last: u128 },
 }
 
 impl<S> Comparator<S> {
@@ -95,6 +99,7 @@ impl<S> Comparator<S> {
             key,
             budget,
             first: None,
+            rest: Tallies::default(),
             current: Tallies::default(),
             passes: 0,
             pass: Pass::Find { first: 0, last: u128::MAX },
@@ -104,27 +109,37 @@ impl<S> Comparator<S> {
         }
     }
 
-    /// The next message of a flow. Costs a hash of the message and, unless the other flow has just
-    /// sent the same, a look into a map of the budget's size.
+    /// The next message of a flow. Costs a hash of what the message encodes and, unless its hash is above
+    /// those of this pass, a look into a map of the budget's size.
     pub fn feed(&mut self, flow: Flow, message: &impl Message<Sample = S>) {
-        let hash = self.key.hash(message);
-        self.take(flow, hash, message);
+        self.take(flow, self.key.hash(message), |most_bytes| message.sample(most_bytes));
     }
 
     /// The next message of each flow: the same as feeding one after the other, and cheaper where
     /// they are equal.
     pub fn feed_both(&mut self, legacy: &impl Message<Sample = S>, dedupe: &impl Message<Sample = S>) {
-        let (of_legacy, of_dedupe) = (self.key.hash(legacy), self.key.hash(dedupe));
-        if of_legacy == of_dedupe && matches!(self.pass, Pass::Find { .. }) {
-            self.current.legacy.add(of_legacy);
-            self.current.dedupe.add(of_dedupe);
+        self.take_both(
+            (self.key.hash(legacy), |most_bytes| legacy.sample(most_bytes)),
+            (self.key.hash(dedupe), |most_bytes| dedupe.sample(most_bytes)),
+        );
+    }
+
+    pub(super) fn take_both(
+        &mut self,
+        legacy: (u128, impl FnOnce(usize) -> S),
+        dedupe: (u128, impl FnOnce(usize) -> S),
+    ) {
+        if legacy.0 == dedupe.0 && matches!(self.pass, Pass::Find { .. }) {
+            self.current.legacy.add(legacy.0);
+            self.current.dedupe.add(dedupe.0);
         } else {
-            self.take(Flow::Legacy, of_legacy, legacy);
-            self.take(Flow::Dedupe, of_dedupe, dedupe);
+            self.take(Flow::Legacy, legacy.0, legacy.1);
+            self.take(Flow::Dedupe, dedupe.0, dedupe.1);
         }
     }
 
-    fn take(&mut self, flow: Flow, hash: u128, message: &impl Message<Sample = S>) {
+    /// The hash of a message, and how to make a sample of at most so many bytes of it.
+    pub(super) fn take(&mut self, flow: Flow, hash: u128, sample: impl FnOnce(usize) -> S) {
         match flow {
             Flow::Legacy => self.current.legacy.add(hash),
             Flow::Dedupe => self.current.dedupe.add(hash),
@@ -138,20 +153,22 @@ impl<S> Comparator<S> {
                 copies.add(flow);
                 if copies.are_balanced() {
                     self.messages.remove(&hash);
-                } else if self.messages.len() > self.budget.differing_messages
-                    && let Some((highest, _)) = self.messages.pop_last()
-                {
+                } else if self.messages.len() > self.budget.differing_messages() {
                     // All messages below keep their exact counts; this one and those above wait for
-                    // another pass. More than one was held, so that something is below.
+                    // another pass.
+                    let highest = self.messages.pop_last().map_or(*last, |(highest, _)| highest);
+                    debug_assert!(highest > *first, "{ONE_IS_BELOW}");
                     *last = highest.saturating_sub(1);
                 }
             }
-            Pass::Count { .. } => {
-                if let Some(copies) = self.messages.get_mut(&hash) {
+            Pass::Count { first, last } => {
+                if (*first..=*last).contains(&hash)
+                    && let Some(copies) = self.messages.get_mut(&hash)
+                {
                     copies.add(flow);
                     let samples = self.samples.len().saturating_add(self.difference.samples.len());
-                    if samples < self.budget.samples && !self.samples.contains_key(&hash) {
-                        self.samples.insert(hash, message.sample(self.budget.sample_bytes));
+                    if samples < self.budget.samples() && !self.samples.contains_key(&hash) {
+                        self.samples.insert(hash, sample(self.budget.sample_bytes()));
                     }
                 }
             }
@@ -164,13 +181,10 @@ impl<S> Comparator<S> {
         self.passes = self.passes.saturating_add(1);
         match self.first {
             None => {
-                if let Some(flow) = read.flow_above(self.budget.messages) {
-                    return NextStep::Done(Comparison::Refused { flow, most: self.budget.messages });
+                if let Some(verdict) = read.verdict(self.budget.messages()) {
+                    return NextStep::Done(verdict);
                 }
-                if read.legacy == read.dedupe {
-                    return NextStep::Done(Comparison::Identical { messages: read.legacy.messages });
-                }
-                self.first = Some(read);
+                (self.first, self.rest) = (Some(read), read);
                 self.difference = Difference::between(read.legacy.messages, read.dedupe.messages);
             }
             // These are not the streams that differ: nothing in this pass says anything about them.
@@ -178,20 +192,23 @@ impl<S> Comparator<S> {
             Some(_) => {}
         }
         match self.pass {
-            Pass::Find { last, .. } if !self.messages.is_empty() => {
+            Pass::Find { first, last } if !self.messages.is_empty() => {
                 self.messages.values_mut().for_each(|copies| *copies = Copies::default());
-                self.pass = Pass::Count { last };
+                self.pass = Pass::Count { first, last };
             }
-            Pass::Find { last, .. } | Pass::Count { last } => {
+            Pass::Find { last, .. } | Pass::Count { last, .. } => {
                 self.keep_what_was_counted();
-                let Some(first) = last.checked_add(1) else {
-                    self.difference.extent = Extent::Whole;
-                    return NextStep::Done(Comparison::Different(self.difference));
-                };
-                self.pass = Pass::Find { first, last: u128::MAX };
+                match last.checked_add(1) {
+                    Some(first) if !self.rest.agree() => self.pass = Pass::Find { first, last: u128::MAX },
+                    _ => {
+                        debug_assert!(self.rest.agree(), "{REST_AGREES}");
+                        self.difference.extent = Extent::Whole;
+                        return NextStep::Done(Comparison::Different(self.difference));
+                    }
+                }
             }
         }
-        match self.passes < self.budget.passes {
+        match self.passes < self.budget.passes() {
             true => NextStep::FeedAgain(self),
             false => NextStep::Done(self.give_up()),
         }
@@ -200,10 +217,13 @@ impl<S> Comparator<S> {
     fn keep_what_was_counted(&mut self) {
         for (hash, copies) in mem::take(&mut self.messages) {
             self.difference.count(copies);
+            self.rest.take_out(hash, copies);
+            // Of others the budget for samples keeps none.
             if let Some(message) = self.samples.remove(&hash) {
                 self.difference.samples.push(Sample { message, copies });
             }
         }
+        debug_assert!(self.samples.is_empty(), "a sample is of a message that is counted");
     }
 
     /// Ends the comparison where it is: with what was found of a difference, or without a verdict
@@ -221,11 +241,46 @@ impl<S> Comparator<S> {
     /// Whether a flow has more messages than the budget allows already: what is fed from here on
     /// can't change the outcome.
     pub fn is_refused(&self) -> bool {
-        self.current.flow_above(self.budget.messages).is_some()
+        self.current.flow_above(self.budget.messages()).is_some()
+    }
+}
+
+const ONE_IS_BELOW: &str = "where a message is left for later, one of a lower hash of the slice is held";
+const REST_AGREES: &str = "once all slices were counted, what is left of both flows agrees";
+
+/// Numbers alone: samples are personal data, and whatever their own `Debug` shows of it.
+impl<S> fmt::Debug for Comparator<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Comparator")
+            .field("budget", &self.budget)
+            .field("passes", &self.passes)
+            .field("legacy", &self.current.legacy.messages)
+            .field("dedupe", &self.current.dedupe.messages)
+            .field("differing_messages", &self.messages.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Tallies {
+    /// What one pass is enough to say; `None` for flows that differ.
+    fn verdict<S>(&self, most: u64) -> Option<Comparison<S>> {
+        match self.flow_above(most) {
+            Some(flow) => Some(Comparison::Refused { flow, most }),
+            None if *self == Self::default() => Some(Comparison::NothingToCompare),
+            None => self.agree().then_some(Comparison::Identical { messages: self.legacy.messages }),
+        }
+    }
+
+    fn agree(&self) -> bool {
+        self.legacy == self.dedupe
+    }
+
+    /// All copies of a message.
+    fn take_out(&mut self, hash: u128, copies: Copies) {
+        self.legacy.take_out(hash, copies.legacy);
+        self.dedupe.take_out(hash, copies.dedupe);
+    }
+
     fn flow_above(&self, most: u64) -> Option<Flow> {
         match () {
             () if self.legacy.messages > most => Some(Flow::Legacy),
@@ -240,39 +295,11 @@ impl Tally {
         self.messages = self.messages.saturating_add(1);
         self.sum = self.sum.wrapping_add(hash);
     }
-}
 
-/// Compares two streams that can be made again, with as many passes as it takes and the budget allows.
-///
-/// `legacy` and `dedupe` must make the same messages each time; streams that don't are reported as
-/// different as far as was found until then, and never as identical.
-pub fn compare_streams<S, L, D>(
-    key: &ComparisonKey,
-    budget: &ComparisonBudget,
-    mut legacy: impl FnMut() -> L,
-    mut dedupe: impl FnMut() -> D,
-) -> Comparison<S>
-where
-    L: IntoIterator<Item: Message<Sample = S>>,
-    D: IntoIterator<Item: Message<Sample = S>>,
-{
-    let mut comparator = Comparator::new(key.clone(), *budget);
-    loop {
-        // The shorter one is asked again after its end, which only fused iterators repeat.
-        let mut of_legacy = legacy().into_iter().fuse();
-        let mut of_dedupe = dedupe().into_iter().fuse();
-        while !comparator.is_refused() {
-            match (of_legacy.next(), of_dedupe.next()) {
-                (Some(legacy), Some(dedupe)) => comparator.feed_both(&legacy, &dedupe),
-                (Some(legacy), None) => comparator.feed(Flow::Legacy, &legacy),
-                (None, Some(dedupe)) => comparator.feed(Flow::Dedupe, &dedupe),
-                (None, None) => break,
-            }
-        }
-        match comparator.end_of_streams() {
-            NextStep::FeedAgain(again) => comparator = again,
-            NextStep::Done(comparison) => return comparison,
-        }
+    fn take_out(&mut self, hash: u128, copies: u64) {
+        debug_assert!(copies <= self.messages, "what is counted was read");
+        self.messages = self.messages.saturating_sub(copies);
+        self.sum = self.sum.wrapping_sub(hash.wrapping_mul(copies.into()));
     }
 }
 
@@ -281,37 +308,21 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::compare::Encoder;
 
-    /// A message by its hash, which no message of the outside can choose.
-    struct Hashed(u128);
-
-    impl Message for Hashed {
-        type Sample = u128;
-
-        fn encode(&self, _: &mut Encoder) {
-            unreachable!("it is hashed already")
-        }
-
-        fn sample(&self, _: usize) -> u128 {
-            self.0
-        }
-    }
-
-    /// One flow after the other, and how many passes that takes.
+    /// Messages by their hashes, which nobody outside can choose. One flow after the other, and how many passes that takes.
     fn compare_hashes(
         legacy: &[u128],
         dedupe: &[u128],
         differing_messages: usize,
     ) -> (Comparison<u128>, u32) {
-        let budget = ComparisonBudget::default().differing_messages(differing_messages).passes(32);
+        let budget = ComparisonBudget::default().with_differing_messages(differing_messages).with_passes(32);
         let mut comparator = Comparator::new(ComparisonKey::new([0; 16]), budget);
         let mut passes = 0;
         loop {
             passes += 1;
             for (flow, hashes) in [(Flow::Legacy, legacy), (Flow::Dedupe, dedupe)] {
                 for &hash in hashes {
-                    comparator.take(flow, hash, &Hashed(hash));
+                    comparator.take(flow, hash, |_| hash);
                 }
             }
             match comparator.end_of_streams() {

@@ -1,20 +1,30 @@
 //! The outcome of a comparison.
 
-use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
+use super::Difference;
+use crate::label::labels;
 use crate::release::flow::Flow;
 
 /// What a comparison says. Nothing but [`Identical`](Self::Identical) means that the flows agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Serialises as an object with its [`outcome`](Self::outcome) and its numbers, and, if the flows
+/// differ, the samples: with the values of external IDs, which `Debug` leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 #[must_use]
+#[non_exhaustive]
 pub enum Comparison<S> {
     /// Both flows have the same messages, each as often.
     Identical {
-        /// How many messages each flow has.
+        /// How many messages each flow has: at least 1.
         messages: u64,
     },
     /// The flows have different messages.
     Different(Difference<S>),
+    /// Neither flow has a message. Of outbound messages: no event of either flow goes to a destination
+    /// that does not dedupe. That is no agreement, because nothing was compared.
+    NothingToCompare,
     /// The comparison was ended before it had read both flows: it says nothing about them.
     CutShort {
         /// How many messages of the legacy flow had been read.
@@ -31,117 +41,49 @@ pub enum Comparison<S> {
     },
 }
 
-/// What differs. A message counts once here, however many copies of it there are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference<S> {
-    /// How many messages the legacy flow has, copies included.
-    pub legacy: u64,
-    /// How many messages the dedupe flow has, copies included.
-    pub dedupe: u64,
-    /// How many messages only the legacy flow has.
-    pub only_in_legacy: u64,
-    /// How many messages only the dedupe flow has.
-    pub only_in_dedupe: u64,
-    /// How many messages both flows have, in different numbers.
-    pub in_different_numbers: u64,
-    /// Some of these messages, as many as the budget allows.
-    pub samples: Vec<Sample<S>>,
-    /// Whether the numbers above are of all that differs.
-    pub extent: Extent,
+/// What kind of answer a comparison gave: a label for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ComparisonOutcome {
+    /// `identical`: both flows have the same messages, each as often.
+    Identical,
+    /// `different`: the flows have different messages.
+    Different,
+    /// `nothing_to_compare`: neither flow has a message.
+    NothingToCompare,
+    /// `cut_short`: both flows were not read to their end.
+    CutShort,
+    /// `refused`: a flow has more messages than the budget allows.
+    Refused,
 }
 
-/// How much of what differs was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// All of it.
-    Whole,
-    /// A part of it: the budget's passes were used up, or the flows could not be read again. There
-    /// is more.
-    Part,
-}
-
-/// A message that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample<S> {
-    /// What the message kept of itself.
-    pub message: S,
-    /// How often each flow has it.
-    pub copies: Copies,
-}
-
-/// How often each flow has a message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copies {
-    /// How often the legacy flow has it.
-    pub legacy: u64,
-    /// How often the dedupe flow has it.
-    pub dedupe: u64,
-}
+labels!(ComparisonOutcome {
+    Identical => "identical",
+    Different => "different",
+    NothingToCompare => "nothing_to_compare",
+    CutShort => "cut_short",
+    Refused => "refused",
+});
 
 impl<S> Comparison<S> {
-    /// A label for metrics: `identical`, `different`, `cut_short` or `refused`.
-    pub const fn as_str(&self) -> &'static str {
+    /// What kind of answer this is.
+    pub const fn outcome(&self) -> ComparisonOutcome {
         match self {
-            Self::Identical { .. } => "identical",
-            Self::Different(_) => "different",
-            Self::CutShort { .. } => "cut_short",
-            Self::Refused { .. } => "refused",
+            Self::Identical { .. } => ComparisonOutcome::Identical,
+            Self::Different(_) => ComparisonOutcome::Different,
+            Self::NothingToCompare => ComparisonOutcome::NothingToCompare,
+            Self::CutShort { .. } => ComparisonOutcome::CutShort,
+            Self::Refused { .. } => ComparisonOutcome::Refused,
         }
     }
 
-    /// Whether both flows were read to their end and agree.
+    /// The label of the [`outcome`](Self::outcome), such as `identical`.
+    pub const fn as_str(&self) -> &'static str {
+        self.outcome().as_str()
+    }
+
+    /// Whether both flows were read to their end, had messages, and agree.
     pub const fn is_identical(&self) -> bool {
         matches!(self, Self::Identical { .. })
-    }
-}
-
-impl Copies {
-    /// `only_in_legacy`, `only_in_dedupe`, or `in_different_numbers`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self { dedupe: 0, .. } => "only_in_legacy",
-            Self { legacy: 0, .. } => "only_in_dedupe",
-            Self { .. } => "in_different_numbers",
-        }
-    }
-
-    pub(crate) fn add(&mut self, flow: Flow) {
-        let copies = match flow {
-            Flow::Legacy => &mut self.legacy,
-            Flow::Dedupe => &mut self.dedupe,
-        };
-        *copies = copies.saturating_add(1);
-    }
-
-    pub(crate) fn are_balanced(self) -> bool {
-        self.legacy == self.dedupe
-    }
-}
-
-impl<S> Difference<S> {
-    /// How many messages differ, as far as was found.
-    pub fn messages(&self) -> u64 {
-        self.only_in_legacy.saturating_add(self.only_in_dedupe).saturating_add(self.in_different_numbers)
-    }
-
-    pub(crate) fn between(legacy: u64, dedupe: u64) -> Self {
-        Self {
-            legacy,
-            dedupe,
-            only_in_legacy: 0,
-            only_in_dedupe: 0,
-            in_different_numbers: 0,
-            samples: Vec::new(),
-            extent: Extent::Part,
-        }
-    }
-
-    pub(crate) fn count(&mut self, copies: Copies) {
-        let number = match copies {
-            Copies { dedupe: 0, .. } => &mut self.only_in_legacy,
-            Copies { legacy: 0, .. } => &mut self.only_in_dedupe,
-            Copies { .. } => &mut self.in_different_numbers,
-        };
-        *number = number.saturating_add(1);
     }
 }

@@ -36,6 +36,9 @@ pub trait Message {
 
     /// Hands over all that makes this message what it is. Where the number of parts varies, say
     /// first how many there are, with [`Encoder::number`].
+    ///
+    /// Called for each message of each pass: what it costs in bytes, a comparison costs that often.
+    /// Where long parts are in many messages, hand over a hash of each that was made once.
     fn encode(&self, encoder: &mut Encoder);
 
     /// What to keep of this message, in at most about `most_bytes` bytes.
@@ -68,10 +71,18 @@ impl ComparisonKey {
         Self(random)
     }
 
-    pub(crate) fn hash(&self, message: &impl Message) -> u128 {
-        let mut encoder =
-            Encoder { hasher: SipHasher24::new_with_key(&self.0), buffer: [0; BUFFER_BYTES], filled: 0 };
-        message.encode(&mut encoder);
+    pub(super) fn hash(&self, message: &impl Message) -> u128 {
+        self.hash_encoded(|encoder| message.encode(encoder))
+    }
+
+    /// For hashing what is in an array already, without an [`Encoder`].
+    pub(super) fn hasher(&self) -> SipHasher24 {
+        SipHasher24::new_with_key(&self.0)
+    }
+
+    pub(super) fn hash_encoded(&self, encode: impl FnOnce(&mut Encoder)) -> u128 {
+        let mut encoder = Encoder { hasher: self.hasher(), buffer: [0; BUFFER_BYTES], filled: 0 };
+        encode(&mut encoder);
         encoder.finish()
     }
 }
@@ -95,7 +106,7 @@ pub struct Encoder {
 const BUFFER_BYTES: usize = 256;
 
 impl Encoder {
-    /// A part of the message.
+    /// A part of the message: its length, as eight bytes, and its bytes.
     pub fn part(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let bytes = bytes.as_ref();
         self.number(bytes.len() as u64);
@@ -103,7 +114,7 @@ impl Encoder {
         self
     }
 
-    /// A number, such as how many parts follow.
+    /// A number, such as how many parts follow: eight bytes, without a length.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.write(&number.to_le_bytes());
         self

@@ -130,6 +130,12 @@ impl<'e> OutboundMessages<'e> {
         self.destinations.clone()
     }
 
+    /// How many IDs there are of each type, by type.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = usize> + '_ {
+        let first_of_next = self.types.iter().skip(1).map(|one_type| one_type.first).chain([self.ids.len()]);
+        self.types.iter().zip(first_of_next).map(|(one_type, next)| next.saturating_sub(one_type.first))
+    }
+
     /// How many messages there are; [`u64::MAX`] if there are that many or more.
     pub fn count(&self) -> u64 {
         self.count

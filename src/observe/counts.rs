@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, btree_map};
 use core::iter::Sum;
 use core::ops::{Add, AddAssign};
 
+use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::input::gaps::{Gap, GapsOf};
 use crate::input::trigger::TriggerReason;
@@ -53,7 +54,7 @@ pub enum Counted {
     /// Updates that were routed for this reason.
     Route(RouteReason),
     /// Comparisons with this outcome.
-    Comparison(&'static str),
+    Comparison(ComparisonOutcome),
 }
 
 impl Counts {
@@ -109,7 +110,7 @@ impl Counts {
     }
 
     /// How many comparisons had this outcome.
-    pub fn comparison(&self, outcome: &'static str) -> u64 {
+    pub fn comparison(&self, outcome: ComparisonOutcome) -> u64 {
         self.of(Counted::Comparison(outcome))
     }
 
@@ -153,7 +154,7 @@ impl Observer for Counts {
         self.add(Counted::Group, 1);
     }
 
-    fn comparison_made(&mut self, outcome: &'static str) {
+    fn comparison_made(&mut self, outcome: ComparisonOutcome) {
         self.add(Counted::Comparison(outcome), 1);
     }
 }

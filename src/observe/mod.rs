@@ -5,6 +5,7 @@
 
 pub(crate) mod counts;
 
+use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::Verdict;
 use crate::input::gaps::GapsOf;
 use crate::input::trigger::TriggerReason;
@@ -73,7 +74,7 @@ observer! {
         fn group_formed(&mut self, external_ids: usize, destinations: usize);
 
         /// A comparison ended with this outcome.
-        fn comparison_made(&mut self, outcome: &'static str);
+        fn comparison_made(&mut self, outcome: ComparisonOutcome);
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod route;
 
 use alloc::vec::Vec;
 
-use crate::compare::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample, compare_events};
+use crate::compare::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample, compare_events_with};
 use crate::decide::decide_with;
 use crate::event::IdGroupEvent;
 use crate::input::destinations::Destinations;
@@ -110,8 +110,9 @@ impl Release {
             true => decide_with(update, destinations, observer),
             false => Vec::new(),
         };
-        let comparison =
-            route.compares().then(|| compare_events(&legacy, &dedupe, &self.key, &self.budget, observer));
+        let comparison = route
+            .compares()
+            .then(|| compare_events_with(&legacy, &dedupe, &self.key, &self.budget, observer));
         let events = match route.sends() {
             Flow::Legacy => legacy,
             Flow::Dedupe => dedupe,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use idgroup::compare::{ComparisonBudget, ComparisonKey, compare, compare_events, compare_with};
+use idgroup::compare::{
+    ComparisonBudget, ComparisonKey, ComparisonOutcome, compare, compare_events_with, compare_with,
+};
 use idgroup::{
     Comparing, Counts, Destinations, DropReason, Flag, Gap, Gate, Membership, Observer, ProfileUpdate,
     Release, Rollout, RouteReason, Share, Step, TriggerReason, Verdict, decide, decide_legacy,
@@ -44,7 +46,7 @@ fn any_release() -> impl Strategy<Value = Release> {
             let comparing = if compares { Comparing::On } else { Comparing::Off };
             let flag = Flag::new("dedupe", Share::from_basis_points(share).unwrap()).unwrap();
             let rollout = Rollout::new(flag).with_gate(gate).with_comparing(comparing);
-            Release::new(rollout, KEY).with_budget(ComparisonBudget::default().messages(messages))
+            Release::new(rollout, KEY).with_budget(ComparisonBudget::default().with_messages(messages))
         },
     )
 }
@@ -90,18 +92,18 @@ proptest! {
         prop_assert_eq!(legacy.0, [Call::Began(Step::Legacy), Call::Ended(Step::Legacy)]);
 
         let mut compared = Recorder::default();
-        let comparison = compare_events(&events, &events, &KEY, release.budget(), &mut compared);
+        let comparison = compare_events_with(&events, &events, &KEY, release.budget(), &mut compared);
         let compare = [
             Call::Began(Step::Compare),
             Call::Ended(Step::Compare),
-            Call::Compared(comparison.as_str()),
+            Call::Compared(comparison.outcome()),
         ];
         prop_assert_eq!(compared.0, compare);
 
         let mut compared = Recorder::default();
         let comparison = compare_with(&update, &destinations, &KEY, release.budget(), &mut compared);
         prop_assert_eq!(compared.steps(), [&[Step::Legacy], &DECIDE[..], &[Step::Compare]].concat());
-        prop_assert_eq!(compared.0.last(), Some(&Call::Compared(comparison.as_str())));
+        prop_assert_eq!(compared.0.last(), Some(&Call::Compared(comparison.outcome())));
 
         let mut routed = Recorder::default();
         let outcome = release.decide_with(&update, None, &destinations, &mut routed);
@@ -120,7 +122,7 @@ proptest! {
         prop_assert_eq!(routed.0[0], Call::Routed(route));
         prop_assert_eq!(routed.calls(|call| matches!(call, Call::Routed(_))).len(), 1);
         let compared: Vec<Call> =
-            outcome.comparison.iter().map(|comparison| Call::Compared(comparison.as_str())).collect();
+            outcome.comparison.iter().map(|comparison| Call::Compared(comparison.outcome())).collect();
         prop_assert_eq!(routed.calls(|call| matches!(call, Call::Compared(_))), compared);
     }
 
@@ -202,7 +204,7 @@ proptest! {
             let routed = number(&|call| matches!(call, Call::Routed(route) if route.reason() == reason));
             prop_assert_eq!(counts.route(reason), routed);
         }
-        for outcome in ["identical", "different", "cut_short", "refused"] {
+        for outcome in ComparisonOutcome::ALL {
             prop_assert_eq!(counts.comparison(outcome), number(&|call| *call == Call::Compared(outcome)));
         }
     }
@@ -306,7 +308,7 @@ fn one_of_every_call() -> Recorder {
         Call::Ended(Step::GroupIds),
         Call::Verdict(Verdict::Drop(DropReason::Exited), 11),
         Call::Group(12, 13),
-        Call::Compared("identical"),
+        Call::Compared(ComparisonOutcome::Identical),
     ])
 }
 
@@ -339,8 +341,8 @@ fn counts_count_each_call() {
     assert_eq!(counts.verdict(Verdict::Drop(DropReason::Exited)), 11);
     assert_eq!(counts.groups(), 1);
     assert_eq!(counts.route(RouteReason::NotAdmitted), 1);
-    assert_eq!(counts.comparison("identical"), 1);
-    assert_eq!(counts.comparison("different"), 0);
+    assert_eq!(counts.comparison(ComparisonOutcome::Identical), 1);
+    assert_eq!(counts.comparison(ComparisonOutcome::Different), 0);
 }
 
 #[test]

@@ -46,15 +46,17 @@ macro_rules! auto_traits {
 }
 
 auto_traits! {
-    AddedIds, Amplification, AudienceSettings, Call<'static>, CallId, CallSettings, CallType, Calls<'static>, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget,
+    AddedIds, Amplification, Collection, Comparator<()>, Comparing, Comparison<()>, ComparisonBudget, ComparisonOutcome,
     Checked<ProfileUpdate>, ComparisonKey, Computation, Consent, IdStrategy, Copies, Counted, Counts, CountsIter<'static>, Decision<'static>, DeliveryKey, Destination, DestinationIds<'static>, DestinationVerdict<'static>, DestinationVerdicts<'static, 'static>, Destinations,
-    DestinationSettings, Difference<()>, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
+    Difference<()>, DifferenceKind, DropReason, Encoder, Explanation<'static>, Extent, ExternalId, ExternalIdKey, Flag, Flow,
     Gap, Gaps, GapsIter, Gate, IdGroup<'static>, IdGroupEvent<'static>, IdGroupHash, InputError, Lane, MalformedTimestamp,
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
     OutboundMessages<'static>, OutboundMessagesIter<'static>, GapsOf<'static>, Share, SelectedIdsIter<'static, 'static>,
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
-    ProfileUpdateBuilder, Refusal<'static>, RefusalReason, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Routes<'static>, Sample<()>,
-    SelectedIds<'static>, SentTo<'static>, Step, Supplied<'static>, Timestamp, Trigger, TriggerReason, Verdict,
+    ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
+    SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
+    AudienceSettings, Call<'static>, CallId, CallSettings, CallType, Calls<'static>, DestinationSettings,
+    Refusal<'static>, RefusalReason, Routes<'static>, Supplied<'static>,
 }
 
 /// What a listing of sources can't say: these are read and written, and these are errors.

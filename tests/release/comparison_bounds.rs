@@ -23,7 +23,7 @@ fn identical_streams_are_read_once_and_never_sampled() {
     }
 
     let mut read = 0;
-    let budget = ComparisonBudget::default().differing_messages(1);
+    let budget = ComparisonBudget::default().with_differing_messages(1);
     let legacy = || {
         read += 1;
         [NeverSampled, NeverSampled]
@@ -48,10 +48,10 @@ fn a_budget_of_one_finds_everything_that_differs() {
 #[test]
 fn bounds_of_zero_are_bounds_of_one_where_nothing_could_be_found_otherwise() {
     assert_eq!(
-        ComparisonBudget::default().differing_messages(0),
-        ComparisonBudget::default().differing_messages(1)
+        ComparisonBudget::default().with_differing_messages(0),
+        ComparisonBudget::default().with_differing_messages(1)
     );
-    assert_eq!(ComparisonBudget::default().passes(0), ComparisonBudget::default().passes(1));
+    assert_eq!(ComparisonBudget::default().with_passes(0), ComparisonBudget::default().with_passes(1));
 }
 
 #[test]
@@ -87,6 +87,37 @@ fn a_flow_above_the_limit_is_refused_and_one_at_the_limit_is_not() {
     assert!(!comparator.is_refused());
     comparator.feed(Flow::Dedupe, &three[0]);
     assert!(comparator.is_refused());
+}
+
+/// A message that is held until the other flow sends it too can push others out of the first slice, and
+/// nothing out there differs in the end: then no pass is lost on it, and the difference is whole.
+#[test]
+fn a_difference_is_whole_as_soon_as_the_rest_agrees() {
+    for different in 0..20 {
+        let mut streams: Vec<Fed> = (0..20).map(|number| One(Flow::Legacy, number)).collect();
+        streams.extend((0..20).filter(|number| *number != different).map(|number| One(Flow::Dedupe, number)));
+        let budget = Budget { differing_messages: 8, passes: u32::MAX, ..AMPLE };
+        let (comparison, passes) = feed_until_done(KEY, budget, std::slice::from_ref(&streams));
+        let (found, extent) = match comparison {
+            Comparison::Different(found) => (found.only_in_legacy, found.extent),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((found, extent), (1, Extent::Whole));
+        // Empty slices before it cost one pass each, its own two, and those after it none.
+        let (again, _) = feed_until_done(KEY, Budget { passes, ..budget }, std::slice::from_ref(&streams));
+        assert_eq!(difference(again).extent, Extent::Whole, "{passes} passes are enough");
+        let (cut, _) = feed_until_done(KEY, Budget { passes: passes - 1, ..budget }, &[streams]);
+        assert_eq!((difference(cut.clone()).messages(), difference(cut).extent), (0, Extent::Part));
+    }
+}
+
+/// [`u64::MAX`] is what is counted where there are that many or more, so it can't be allowed.
+#[test]
+fn a_limit_is_at_most_one_below_what_can_be_counted() {
+    let budget = |most| ComparisonBudget::default().with_messages(most);
+    assert_eq!(budget(u64::MAX), budget(u64::MAX - 1));
+    assert_eq!(budget(u64::MAX).messages(), u64::MAX - 1);
+    assert_eq!(budget(u64::MAX - 2).messages(), u64::MAX - 2);
 }
 
 /// A stream that never ends is read no further than to one message above the limit.

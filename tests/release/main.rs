@@ -18,3 +18,4 @@ mod shadow;
 mod shadow_budget;
 mod shop;
 mod two_maps;
+mod verdicts;

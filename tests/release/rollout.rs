@@ -215,7 +215,7 @@ fn a_routed_decision_runs_compares_and_sends_what_the_table_says() {
 #[test]
 fn a_refused_comparison_holds_nothing_up() {
     let release = Release::new(rollout(RouteReason::SpaceOpen, Comparing::On), ComparisonKey::new([1; 16]))
-        .with_budget(ComparisonBudget::default().messages(1));
+        .with_budget(ComparisonBudget::default().with_messages(1));
     let (update, destinations) = (update("spa_1"), destinations());
     let routed = release.decide(&update, None, &destinations);
     assert_eq!(routed.events, decide(&update, &destinations));

@@ -1,12 +1,12 @@
 //! Both flows side by side: what the legacy flow sends, and that the dedupe flow sends the same to
 //! destinations that do not dedupe.
 
-use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare};
-use idgroup::{Amplification, Destination, Destinations, decide, decide_legacy};
+use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare, compare_events};
+use idgroup::{Amplification, Destination, Destinations, IdGroupEvent, decide, decide_legacy};
 use proptest::prelude::*;
 
 use crate::build::plain;
-use crate::shop::{Shop, assert_as_multiplied_out, email, everything, shop, with_bug};
+use crate::shop::{KEY, Shop, assert_as_multiplied_out, email, everything, shop, with_bug};
 use crate::worlds::{World, any_world};
 
 proptest! {
@@ -18,14 +18,15 @@ proptest! {
         key: [u8; 16],
         differing_messages in 0_usize..3,
     ) {
-        let budget = ComparisonBudget::default().differing_messages(differing_messages).passes(1);
+        let budget = ComparisonBudget::default().with_differing_messages(differing_messages).with_passes(1);
         let comparison = compare(&update, &destinations, &ComparisonKey::new(key), &budget);
-        let has_plain = destinations.as_slice().iter().any(|destination| destination.dedupes_on().is_none());
-        let messages = match has_plain {
-            true => Amplification::of(&decide_legacy(&update, &destinations)).outbound_messages(),
-            false => 0,
+        let has_plain = destinations.as_slice().iter().any(|destination| destination.takes_all());
+        let messages = Amplification::of(&decide_legacy(&update, &destinations)).outbound_messages();
+        let expected = match has_plain && messages > 0 {
+            true => Comparison::Identical { messages },
+            false => Comparison::NothingToCompare,
         };
-        prop_assert_eq!(comparison, Comparison::Identical { messages });
+        prop_assert_eq!(comparison, expected);
     }
 
     #[test]
@@ -36,7 +37,7 @@ proptest! {
         let [of_legacy, of_dedupe] = &worlds;
         let legacy = decide_legacy(&of_legacy.update, &of_legacy.destinations);
         let dedupe = decide(&of_dedupe.update, &of_dedupe.destinations);
-        let budget = everything().differing_messages(differing_messages).passes(u32::MAX);
+        let budget = everything().with_differing_messages(differing_messages).with_passes(u32::MAX);
         let _ = assert_as_multiplied_out(&legacy, &dedupe, &budget);
     }
 
@@ -89,4 +90,49 @@ fn an_event_that_is_shared_is_compared_for_the_destinations_that_do_not_dedupe()
         assert_as_multiplied_out(&legacy, &events, &everything()),
         Comparison::Identical { messages: 1 }
     );
+}
+
+/// Nothing was compared, and so nothing agrees: neither where no destination is plain, nor where a
+/// profile has nothing to send.
+#[test]
+fn flows_without_a_plain_destination_leave_nothing_to_compare() {
+    let deduping = Shop { destinations: shop().destinations.split_off(2), ..shop() };
+    let (update, destinations) = (deduping.update(), deduping.destinations());
+    let events = decide(&update, &destinations);
+    assert_eq!(events.len(), 2, "events there are");
+    let compared = |legacy: &[IdGroupEvent<'_>], dedupe: &[IdGroupEvent<'_>]| {
+        compare_events(legacy, dedupe, &KEY, &ComparisonBudget::default())
+    };
+    assert_eq!(compared(&events, &events), Comparison::NothingToCompare);
+    assert_eq!(compared(&[], &[]), Comparison::NothingToCompare);
+    let budget = ComparisonBudget::default().with_messages(0);
+    assert_eq!(compare(&update, &destinations, &KEY, &budget), Comparison::NothingToCompare);
+    let nobody = Shop { emails: vec![], phones: vec![], ..shop() };
+    assert_eq!(
+        compare(&nobody.update(), &nobody.destinations(), &KEY, &ComparisonBudget::default()),
+        Comparison::NothingToCompare
+    );
+    // A plain destination of one flow alone is a difference.
+    let plain = decide_legacy(&update, &shop().destinations()).len();
+    assert_eq!(plain, 1);
+    let everything = shop().destinations();
+    let found = compared(&decide(&update, &everything), &events);
+    assert_eq!(found.as_str(), "different");
+}
+
+/// All in one update, or each flow in one of its own: what is compared is the same.
+#[test]
+fn the_same_ids_are_the_same_whichever_update_holds_them() {
+    let (one, other) = (shop().update(), shop().update());
+    let destinations = shop().destinations();
+    let legacy = decide_legacy(&one, &destinations);
+    for dedupe in [decide(&one, &destinations), decide(&other, &destinations)] {
+        let comparison = assert_as_multiplied_out(&legacy, &dedupe, &everything());
+        assert_eq!(comparison, Comparison::Identical { messages: 6 });
+        let twice = [dedupe.clone(), dedupe].concat();
+        let Comparison::Different(found) = assert_as_multiplied_out(&legacy, &twice, &everything()) else {
+            panic!("each message is there twice")
+        };
+        assert_eq!(found.in_different_numbers, 6);
+    }
 }

@@ -48,10 +48,8 @@ fn samples_are_cut_where_the_budget_ends() {
     ] {
         let (update, destinations) = (shop().update(), shop().destinations());
         let legacy = decide_legacy(&update, &destinations);
-        let budget = ComparisonBudget::default().sample_bytes(bytes);
-        let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget, &mut ()) else {
-            panic!()
-        };
+        let budget = ComparisonBudget::default().with_sample_bytes(bytes);
+        let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget) else { panic!() };
         assert_eq!(found.samples.len(), 6);
         for sample in found.samples {
             let message = sample.message;
@@ -69,10 +67,10 @@ fn the_default_keeps_sixteen_samples() {
     let (update, destinations) = (Shop { emails, ..shop() }.update(), shop().destinations());
     let legacy = decide_legacy(&update, &destinations);
     let budget = ComparisonBudget::default();
-    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget, &mut ()) else { panic!() };
+    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget) else { panic!() };
     assert_eq!((found.only_in_legacy, found.samples.len(), found.extent), (80, 16, Extent::Whole));
-    let none = budget.samples(0);
-    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &none, &mut ()) else { panic!() };
+    let none = budget.with_samples(0);
+    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &none) else { panic!() };
     assert_eq!((found.only_in_legacy, found.samples.len(), found.extent), (80, 0, Extent::Whole));
 }
 
@@ -83,10 +81,10 @@ fn an_amplification_above_the_limit_is_refused_at_once() {
         .flat_map(|number| ["a", "b"].map(|id| ExternalId::new(format!("type_{number}"), id).unwrap()));
     let monster = Shop { emails: ids.collect(), phones: vec![], ..shop() }.update();
     let (small, destinations) = (shop().update(), shop().destinations());
-    let budget = ComparisonBudget::default().messages(u64::MAX - 1);
+    let budget = ComparisonBudget::default().with_messages(u64::MAX - 1);
     let compared = |legacy, dedupe| {
         let (legacy, dedupe) = (decide_legacy(legacy, &destinations), decide(dedupe, &destinations));
-        compare_events(&legacy, &dedupe, &KEY, &budget, &mut ())
+        compare_events(&legacy, &dedupe, &KEY, &budget)
     };
     let refused = |flow| Comparison::Refused { flow, most: u64::MAX - 1 };
     assert_eq!(compared(&monster, &small), refused(Flow::Legacy));
@@ -96,11 +94,22 @@ fn an_amplification_above_the_limit_is_refused_at_once() {
     assert_eq!(compare(&monster, &destinations, &KEY, &budget), refused(Flow::Legacy));
 }
 
+/// There are more messages than can be counted, and so more than any budget allows.
+#[test]
+fn no_budget_allows_what_can_not_be_counted() {
+    let ids = (0..70)
+        .flat_map(|number| ["a", "b"].map(|id| ExternalId::new(format!("type_{number}"), id).unwrap()));
+    let monster = Shop { emails: ids.collect(), phones: vec![], ..shop() }.update();
+    let budget = ComparisonBudget::default().with_messages(u64::MAX);
+    let refused = Comparison::Refused { flow: Flow::Legacy, most: u64::MAX - 1 };
+    assert_eq!(compare(&monster, &shop().destinations(), &KEY, &budget), refused);
+}
+
 #[test]
 fn the_limit_itself_is_allowed() {
     let (update, destinations) = (shop().update(), shop().destinations());
     let compared = |most| {
-        compare_with(&update, &destinations, &KEY, &ComparisonBudget::default().messages(most), &mut ())
+        compare_with(&update, &destinations, &KEY, &ComparisonBudget::default().with_messages(most), &mut ())
     };
     assert_eq!(compared(6), Comparison::Identical { messages: 6 });
     assert_eq!(compared(5), Comparison::Refused { flow: Flow::Legacy, most: 5 });
@@ -111,8 +120,8 @@ fn the_limit_itself_is_allowed() {
 fn a_comparison_that_ran_out_of_passes_names_a_part() {
     let (update, destinations) = (shop().update(), shop().destinations());
     let legacy = decide_legacy(&update, &destinations);
-    let budget = everything().differing_messages(2).passes(2);
-    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget, &mut ()) else { panic!() };
+    let budget = everything().with_differing_messages(2).with_passes(2);
+    let Comparison::Different(found) = compare_events(&legacy, &[], &KEY, &budget) else { panic!() };
     assert_eq!((found.legacy, found.dedupe, found.only_in_legacy), (6, 0, 2));
     assert_eq!((found.samples.len(), found.extent), (2, Extent::Part));
 }

@@ -110,7 +110,7 @@ impl Maps {
                 assert!(legacy.max(dedupe) > *most);
             }
             Comparison::Identical { messages } => {
-                assert!(differing.is_empty(), "{self:?}");
+                assert!(differing.is_empty() && *messages > 0, "{self:?}");
                 assert_eq!((*messages, *messages), (legacy, dedupe));
                 assert!(legacy <= budget.messages);
             }
@@ -124,6 +124,7 @@ impl Maps {
                     Extent::Whole => assert_eq!(found, self.kinds()),
                     Extent::Part => {
                         assert!(found.iter().zip(self.kinds()).all(|(found, all)| *found <= all));
+                        assert_ne!(found, self.kinds(), "there is more");
                     }
                 }
                 assert_eq!(difference.messages(), found.iter().sum::<u64>());
@@ -139,7 +140,8 @@ impl Maps {
                 sampled.dedup();
                 assert_eq!(sampled.len(), difference.samples.len(), "a message is sampled once");
             }
-            Comparison::CutShort { .. } => panic!("nothing was cut short"),
+            Comparison::NothingToCompare => assert_eq!((legacy, dedupe), (0, 0)),
+            other => panic!("nothing was cut short: {other:?}"),
         }
     }
 }
@@ -159,11 +161,11 @@ pub const AMPLE: Budget =
 impl From<Budget> for ComparisonBudget {
     fn from(budget: Budget) -> Self {
         Self::default()
-            .differing_messages(budget.differing_messages)
-            .samples(budget.samples)
-            .sample_bytes(budget.sample_bytes)
-            .passes(budget.passes)
-            .messages(budget.messages)
+            .with_differing_messages(budget.differing_messages)
+            .with_samples(budget.samples)
+            .with_sample_bytes(budget.sample_bytes)
+            .with_passes(budget.passes)
+            .with_messages(budget.messages)
     }
 }
 

@@ -253,7 +253,7 @@ fn more_messages_than_a_number_holds_are_counted_as_the_most_it_holds() {
     let events = decide(&update, &destinations);
     assert_eq!(Amplification::of(&events).outbound_messages(), u64::MAX);
 
-    let (key, budget) = (ComparisonKey::new([7; 16]), ComparisonBudget::default().messages(1_000_000));
+    let (key, budget) = (ComparisonKey::new([7; 16]), ComparisonBudget::default().with_messages(1_000_000));
     let (comparison, heap) = measure(|| compare(&update, &destinations, &key, &budget));
     assert_eq!(comparison, Comparison::Refused { flow: Flow::Legacy, most: 1_000_000 });
     assert!(heap.peak < 4 * KIB, "{heap:?}");

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use idgroup::compare::{
-    Comparator, Comparison, ComparisonBudget, ComparisonKey, Encoder, Extent, Message, NextStep,
-    OutboundSample, compare_events,
+    Comparator, Comparison, ComparisonBudget, ComparisonKey, ComparisonOutcome, Encoder, Extent, Message,
+    NextStep, OutboundSample, compare_events, compare_streams,
 };
 use idgroup::{Amplification, Destinations, Flow, ProfileUpdate, decide, decide_legacy};
 
@@ -43,29 +43,67 @@ fn compared(
 ) -> (Comparison<OutboundSample>, Heap) {
     let destinations = destinations([NONE, EMAIL, NONE]);
     let (legacy, dedupe) = (decide_legacy(legacy, &destinations), decide(dedupe, &destinations));
-    measure(|| compare_events(&legacy, &dedupe, &KEY, budget, &mut ()))
+    measure(|| compare_events(&legacy, &dedupe, &KEY, budget))
 }
 
+/// What the documentation of the budget says, for so many external IDs in each flow.
+fn bytes_for(external_ids: usize) -> isize {
+    (ComparisonBudget::BYTES_PER_EXTERNAL_ID * 2 * external_ids).cast_signed()
+}
+
+/// As many IDs each time, and up to a million times as many messages.
 #[test]
 fn comparing_identical_flows_takes_the_same_few_bytes_whatever_their_number() {
-    let peaks = [1_000, 150_000, 1_500_000].map(|messages| {
-        let update = amplified("a", messages);
+    for (emails, phones, user_ids) in [(1, 1, 348), (1, 100, 249), (1, 175, 174), (100, 150, 100)] {
+        let update = update("a", &[("email", emails), ("phone", phones), ("user_id", user_ids)]);
         let (comparison, heap) = compared(&update, &update, &ComparisonBudget::default());
+        let messages = (emails * phones * user_ids) as u64;
         assert_eq!(comparison, Comparison::Identical { messages });
         println!("identical, {messages} messages per flow: {heap:?}");
         assert_eq!(heap.kept, 0);
-        heap.peak
-    });
-    assert_eq!(peaks[0], peaks[1]);
-    assert_eq!(peaks[0], peaks[2]);
-    assert!(peaks[0] < KIB, "three types per flow, and no map: {peaks:?}");
+        assert!(heap.peak < 10 * KIB + bytes_for(350), "no map: {heap:?}");
+    }
+}
+
+/// Those of types with one ID, which do not multiply messages, and those of types with several.
+#[test]
+fn each_external_id_takes_no_more_than_the_budget_says() {
+    let types: Vec<String> = (0..20_000).map(|number| format!("type_{number:05}")).collect();
+    let of_one: Vec<(&str, usize)> = types.iter().map(|id_type| (&**id_type, 1)).collect();
+    let mut of_two = of_one.clone();
+    of_two[..20].iter_mut().for_each(|(_, ids)| *ids = 2);
+    for (shape, messages) in [(of_one, 1), (of_two, 1 << 20), (vec![("email", 20_000)], 20_000)] {
+        let external_ids = shape.iter().map(|(_, ids)| ids).sum();
+        let (update, other) = (update("a", &shape), update("b", &shape));
+        let budget = ComparisonBudget::default().with_passes(1).with_differing_messages(1);
+        let (same, heap) = compared(&update, &update, &budget);
+        assert_eq!(same, Comparison::Identical { messages });
+        println!("{external_ids} external IDs: {heap:?}");
+        assert!(heap.peak <= 10 * KIB + bytes_for(external_ids), "{heap:?}");
+        if messages < 100_000 {
+            let (different, heap) = compared(&update, &other, &budget);
+            assert_eq!(different.outcome(), ComparisonOutcome::Different);
+            assert!(heap.peak <= 10 * KIB + bytes_for(external_ids), "{heap:?}");
+        }
+    }
+}
+
+#[test]
+fn each_event_takes_no_more_than_the_budget_says() {
+    let (update, destinations) = (update("a", &[("email", 2)]), destinations([NONE]));
+    let events = vec![decide(&update, &destinations).remove(0); 10_000];
+    let (comparison, heap) = measure(|| compare_events(&events, &events, &KEY, &ComparisonBudget::default()));
+    assert_eq!(comparison, Comparison::Identical { messages: 20_000 });
+    println!("10,000 events: {heap:?}");
+    let events = (ComparisonBudget::BYTES_PER_EVENT * 2 * 10_000).cast_signed();
+    assert!(heap.peak <= 10 * KIB + bytes_for(20_000) + events, "{heap:?}");
 }
 
 /// Of the passes of the default budget the first two are what matters here: the map is filled, and
 /// its messages are counted and sampled. Tests with optimizations make all 32.
 fn budget_for_different_flows() -> ComparisonBudget {
     match cfg!(debug_assertions) {
-        true => ComparisonBudget::default().passes(2),
+        true => ComparisonBudget::default().with_passes(2),
         false => ComparisonBudget::default(),
     }
 }
@@ -96,10 +134,11 @@ fn comparing_wholly_different_flows_stays_below_512_kib_whatever_their_number() 
 }
 
 #[test]
-fn a_full_map_takes_the_same_from_a_thousand_messages_up() {
-    let budget = ComparisonBudget::default().differing_messages(256).passes(3);
+fn a_full_map_takes_the_same_whatever_the_number_of_messages() {
+    let budget = ComparisonBudget::default().with_differing_messages(256).with_passes(3);
     let peaks = [1_000, 150_000].map(|messages| {
-        let (_, heap) = compared(&amplified("a", messages), &amplified("b", messages), &budget);
+        let of = |first: u64| (first..first + messages).map(Number);
+        let (_, heap) = measure(|| compare_streams(&KEY, &budget, || of(0), || of(messages)));
         println!("different, {messages} messages per flow, 256 at a time: {heap:?}");
         heap.peak
     });
@@ -138,11 +177,11 @@ fn feeding_one_flow_after_the_other_stays_below_512_kib() {
 #[test]
 fn a_differing_message_is_held_in_at_most_70_bytes() {
     for most in [1_024, 4_096, 16_384] {
-        let budget = ComparisonBudget::default().differing_messages(most).samples(0);
+        let budget = ComparisonBudget::default().with_differing_messages(most).with_samples(0);
         let ((), heap) = measure(|| {
             let mut comparator = Comparator::new(KEY, budget);
             (0..10 * most as u64).for_each(|number| comparator.feed(Flow::Legacy, &Number(number)));
-            black_box(comparator);
+            drop(black_box(comparator));
         });
         println!("{most} differing messages: {heap:?}, {} bytes each", heap.peak / most.cast_signed());
         assert!(heap.peak <= 70 * most.cast_signed(), "{heap:?}");
@@ -172,7 +211,7 @@ fn a_flow_that_lags_behind_keeps_the_map_as_small() {
 fn samples_are_held_in_about_their_bytes() {
     let long = "x".repeat(100_000);
     let (legacy, dedupe) = (update(&long, &[("email", 100)]), update("b", &[("email", 1)]));
-    let budget = |samples| ComparisonBudget::default().samples(samples);
+    let budget = |samples| ComparisonBudget::default().with_samples(samples);
     let (_, without) = compared(&legacy, &dedupe, &budget(0));
     let (comparison, with) = compared(&legacy, &dedupe, &budget(16));
     let Comparison::Different(difference) = comparison else { panic!("{comparison:?}") };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use idgroup::compare::ComparisonOutcome;
 use idgroup::{Gaps, GapsOf, Membership, Observer, Route, Step, TriggerReason, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Call {
     Ended(Step),
     Verdict(Verdict, usize),
     Group(usize, usize),
-    Compared(&'static str),
+    Compared(ComparisonOutcome),
 }
 
 /// An observer that writes down all that it hears.
@@ -50,7 +51,7 @@ impl Observer for Recorder {
         self.0.push(Call::Group(external_ids, destinations));
     }
 
-    fn comparison_made(&mut self, outcome: &'static str) {
+    fn comparison_made(&mut self, outcome: ComparisonOutcome) {
         self.0.push(Call::Compared(outcome));
     }
 }

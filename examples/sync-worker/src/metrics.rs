@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use idgroup::compare::ComparisonOutcome;
 use idgroup::{DropReason, Membership, Observer, Route, Step, TriggerReason, Verdict};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
@@ -212,8 +213,8 @@ impl Observer for DecisionWatch<'_> {
         }
     }
 
-    fn comparison_made(&mut self, outcome: &'static str) {
-        self.metrics.comparisons.with_label_values(&[outcome]).inc();
+    fn comparison_made(&mut self, outcome: ComparisonOutcome) {
+        self.metrics.comparisons.with_label_values(&[outcome.as_str()]).inc();
     }
 }
 

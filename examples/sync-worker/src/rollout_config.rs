@@ -30,7 +30,7 @@ impl RolloutConfig {
         getrandom::fill(&mut key).map_err(|error| anyhow!("no random bytes: {error}"))?;
         let (in_force, seen) = watch::channel(None);
         shared.health.set("the rollout", false);
-        let budget = ComparisonBudget::default().messages(shared.pipeline.compare_up_to);
+        let budget = ComparisonBudget::default().with_messages(shared.pipeline.compare_up_to);
         Ok((Self { in_force, key: ComparisonKey::new(key), budget, shared: shared.clone() }, seen))
     }
 

@@ -160,7 +160,7 @@ fn serialise(routed: &Routed<'_>) -> Vec<(MessageId, Vec<u8>)> {
 fn report<S>(update: &ProfileUpdate, comparison: &Comparison<S>) {
     let update_id = update.id();
     match comparison {
-        Comparison::Identical { .. } => (),
+        Comparison::Identical { .. } | Comparison::NothingToCompare => (),
         Comparison::Different(difference) => tracing::warn!(
             update_id,
             legacy = difference.legacy,
@@ -173,6 +173,7 @@ fn report<S>(update: &ProfileUpdate, comparison: &Comparison<S>) {
         ),
         Comparison::Refused { most, .. } => tracing::info!(update_id, most, "too many messages to compare"),
         Comparison::CutShort { .. } => tracing::warn!(update_id, "a comparison was cut short"),
+        _ => tracing::warn!(update_id, outcome = comparison.as_str(), "the flows are not known to agree"),
     }
 }
 
