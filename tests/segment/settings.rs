@@ -147,6 +147,9 @@ fn numbers_that_arrive_as_their_text_stay_numbers() {
     assert_eq!(error.to_string(), "`dst_1.audience_settings` must be an object, not a number");
     let error = serde_json::from_value::<CallSettings>(as_text("5")).unwrap_err();
     assert_eq!(error.to_string(), "the input must be an object, not a number");
+    let late = r#"{"a":1,"$serde_json::private::Number":"5"}"#;
+    let kept: AudienceSettings = serde_json::from_str(late).unwrap();
+    assert_eq!(serde_json::to_string(&kept).unwrap(), late);
     for no_number in [as_text("1e999"), as_text("five"), json!({ "$serde_json::private::Number": true })] {
         let settings = json!({ "dst_1": { "call": "track", "audience_settings": { "bid": no_number } } });
         let error = serde_json::from_value::<CallSettings>(settings).unwrap_err();

@@ -145,12 +145,16 @@ proptest! {
 /// character more it would have the limit or be beyond.
 #[test]
 fn the_limit_is_met_to_the_byte_by_whatever_is_long() {
-    let parts: [(&str, Set); 10] = [
+    let parts: [(&str, Set); 11] = [
         ("the key", &|world, text| world.update["computation"]["key"] = text.into()),
         ("the computation's id", &|world, text| world.update["computation"]["id"] = text.into()),
         ("the space", &|world, text| world.update["space_id"] = text.into()),
         ("an email", &|world, text| world.update["external_ids"][0]["id"] = text.into()),
         ("a user_id", &|world, text| world.update["external_ids"][1]["id"] = text.into()),
+        ("a user_id that the call's combination lacks", &|world, text| {
+            world.destinations[0]["dedupes_on"] = json!(["email"]);
+            world.update["external_ids"][1]["id"] = text.into();
+        }),
         ("an encoding", &|world, text| world.update["external_ids"][1]["encoding"] = text.into()),
         ("a name", &|world, text| world.destinations[0]["name"] = text.into()),
         ("a list's id", &|world, text| world.settings["dst_1"]["external_audience_id"] = text.into()),

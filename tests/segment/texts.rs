@@ -1,9 +1,12 @@
 //! Labels, texts and `Debug` forms.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use idgroup::segment::{CallSettings, CallType, RefusalReason, Routes, Supplied};
 use idgroup::{Destinations, ExternalId, ProfileUpdate, decide};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::support::{entry, read};
@@ -88,30 +91,59 @@ fn a_refusal_names_all_its_destinations() {
     assert_eq!(calls.count(), 0);
 }
 
-#[test]
-fn what_a_caller_gives_must_be_json() {
-    use std::collections::BTreeMap;
-
-    let (update, destinations): (ProfileUpdate, Destinations) = (
-        read(&entry(&json!([{ "type": "email", "id": "a" }]))),
-        read(&json!([{ "id": "dst_1", "name": "A" }])),
-    );
+fn assert_unwritable<P: Serialize>(value: &P) {
+    assert!(serde_json::to_string(value).is_err());
+    let update: ProfileUpdate = read(&entry(&json!([{ "type": "email", "id": "a" }])));
+    let destinations: Destinations = read(&json!([{ "id": "dst_1", "name": "A" }]));
     let settings: CallSettings = read(&json!({ "dst_1": { "call": "track" } }));
     let routes = Routes::new(&destinations, &settings);
     let events = decide(&update, &destinations);
-    let no_json = BTreeMap::from([(vec![1], 1)]);
-    let personas = [("journey_metadata", &no_json)];
+    let personas = [("journey_metadata", value)];
     let calls = routes.calls(&events[0], Supplied::default().with_personas(&personas));
     let refusals: Vec<_> = calls.iter().filter_map(Result::err).collect();
+    assert_eq!(refusals.len(), 1);
     assert_eq!(refusals[0].reason(), RefusalReason::UnwritableValue);
-    assert_eq!(refusals[0].reason().as_str(), "unwritable_value");
     assert_eq!(
         refusals[0].to_string(),
         "no call to `dst_1`: what was given to be written can't be written as JSON",
     );
     // An audience has no value, whatever is given.
-    let calls = routes.calls(&events[0], Supplied::default().with_value(Some(&no_json)));
+    let calls = routes.calls(&events[0], Supplied::default().with_value(Some(value)));
     assert_eq!(calls.iter().filter_map(Result::ok).count(), 1);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+enum Key {
+    Tuple(u8, u8),
+    Struct { name: u8 },
+}
+
+struct Refusing;
+
+impl Serialize for Refusing {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("not today"))
+    }
+}
+
+struct FloatKeyed(f64);
+
+impl Serialize for FloatKeyed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0, 1)])
+    }
+}
+
+#[test]
+fn what_a_caller_gives_must_be_json() {
+    assert_unwritable(&BTreeMap::from([(vec![1], 1)]));
+    assert_unwritable(&BTreeMap::from([(BTreeMap::from([(1, 1)]), 1)]));
+    assert_unwritable(&BTreeMap::from([((), 1)]));
+    assert_unwritable(&BTreeMap::from([(None::<u8>, 1)]));
+    assert_unwritable(&BTreeMap::from([(Key::Tuple(1, 2), 1)]));
+    assert_unwritable(&BTreeMap::from([(Key::Struct { name: 1 }, 1)]));
+    assert_unwritable(&[FloatKeyed(f64::NAN)]);
+    assert_unwritable(&(1, [Refusing]));
 }
 
 /// It would remove the trait that the update sets.
