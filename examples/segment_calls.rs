@@ -1,8 +1,8 @@
 //! The calls of the cases in `fixtures/segment`, a line of JSON for each case, as whatever judges them
 //! reads them: `cargo run --example segment_calls`
 //!
-//! Each line has the case's `name`, the `events` that were decided, their `calls` (the `destinations` that each goes to, and the `call`)
-//! and its `refusals`. Other files of cases are named as arguments.
+//! Each line has the case's `name`, the `events` that were decided, their `calls` (the `destinations`
+//! that each goes to, and the `call`) and their `refusals`. Other files of cases are named as arguments.
 
 use std::error::Error;
 use std::io::{self, Write};

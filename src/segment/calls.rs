@@ -20,7 +20,7 @@ use crate::segment::routes::{RouteTo, Routes};
 use crate::segment::settings::CallType;
 use crate::segment::supplied::Supplied;
 
-/// What a call must stay below, in bytes of compact JSON: 32 KB, which the API that takes calls has as its limit.
+/// What a call must stay below, in bytes of compact JSON: 32 KB, the limit of the API that takes calls.
 pub const MAX_CALL_SIZE: usize = 32_768;
 
 /// `,"…":true`

@@ -85,7 +85,8 @@ impl RefusalReason {
         match self {
             Self::ClassMissing => "the computation's `class` is missing",
             Self::UnknownClass => {
-                "the computation's `class` is none of `audience`, `trait`, `computed_trait`, `sql_trait` and `journey_step`"
+                "the computation's `class` is none of `audience`, `trait`, `computed_trait`, `sql_trait` and \
+                 `journey_step`"
             }
             Self::KeyMissing => "the computation's `key` is missing",
             Self::ForbiddenKey => "the computation's `key` is empty, or means something else in a call",

@@ -46,8 +46,8 @@ impl<'a, V: ?Sized, P> Supplied<'a, V, P> {
         Self { timestamp: Some(timestamp), ..self }
     }
 
-    /// With fields for `context.personas`, such as `journey_metadata` and `event_emitter_id`, by name.
-    /// Those that a call has of its own stay as they are, and of two with the same name the first counts.
+    /// With fields for `context.personas`, such as `journey_metadata` and `event_emitter_id`, by name. Those
+    /// that a call has of its own stay as they are, and of two with the same name the first counts.
     pub fn with_personas<Q>(self, fields: &'a [(&'a str, Q)]) -> Supplied<'a, V, Q> {
         Supplied { value: self.value, timestamp: self.timestamp, personas: fields }
     }
