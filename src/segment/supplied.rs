@@ -35,8 +35,8 @@ impl Default for Supplied<'_> {
 }
 
 impl<'a, V: ?Sized, P> Supplied<'a, V, P> {
-    /// With the value that the trait has now, where it is known. Audiences and journey steps have none, nor has a trait
-    /// that was removed: there it is not looked at.
+    /// With the value that the trait has now, where it is known. Audiences and journey steps have none, nor
+    /// has a trait that was removed: there it is not looked at.
     pub fn with_value<W: ?Sized>(self, value: Option<&'a W>) -> Supplied<'a, W, P> {
         Supplied { value, timestamp: self.timestamp, personas: self.personas }
     }
