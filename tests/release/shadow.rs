@@ -20,7 +20,7 @@ proptest! {
     ) {
         let budget = ComparisonBudget::default().with_differing_messages(differing_messages).with_passes(1);
         let comparison = compare(&update, &destinations, &ComparisonKey::new(key), &budget);
-        let has_plain = destinations.as_slice().iter().any(|destination| destination.takes_all());
+        let has_plain = destinations.as_slice().iter().any(Destination::takes_all);
         let messages = Amplification::of(&decide_legacy(&update, &destinations)).outbound_messages();
         let expected = match has_plain && messages > 0 {
             true => Comparison::Identical { messages },

@@ -1,0 +1,215 @@
+//! What is done with each update.
+//!
+//! A mode is a [`Task`]: it is handed one update after the other, and writes what is to be printed. A new
+//! one is a struct in a file here, a `Mode` with its options, and a line in `Tasks::read`.
+
+mod comparison_key;
+pub mod connections;
+pub mod events;
+pub mod explanations;
+mod routing;
+mod shadow;
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use idgroup::compare::ComparisonBudget;
+use idgroup::{Amplification, Counts, Destinations, IdGroupEvent, Lane, ProfileUpdate};
+use serde::Serialize;
+
+use connections::Connections;
+use events::{Events, LegacyEvents};
+use explanations::{Explanations, ExplanationsForPeople};
+use routing::Routing;
+use shadow::Shadow;
+
+use crate::failure::Failure;
+use crate::options::{Mode, Options};
+use crate::reading::chunk::{Chunk, Open};
+use crate::reading::read_update;
+use crate::summary::tally::Tally;
+use crate::writing::palette::Palette;
+use crate::writing::rejects;
+
+/// Some seconds' worth of one update, unless more are asked for.
+const MAX_COMPARED_MESSAGES: u64 = 10_000_000;
+
+/// Enough to count some ten thousand messages that differ. More passes would read a monster again
+/// and again to count all of what is known to be wrong.
+const PASSES: u32 = 8;
+
+/// What is done with each update.
+pub trait Task: Send {
+    /// Decides about the update, and adds what comes of it to `made`: unless it belongs in the slow
+    /// lane, where nothing of it may be printed or counted.
+    fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane;
+
+    /// No update comes any more, and what was made is written: a task that decides in order writes what
+    /// it keeps.
+    fn end(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// What a task is given.
+#[derive(Clone, Copy)]
+pub struct Given<'g> {
+    pub update: &'g ProfileUpdate,
+    /// What the update was read from, with all that it does not take over.
+    pub line: &'g [u8],
+    /// Those of the update's computation.
+    pub destinations: &'g Destinations,
+}
+
+/// Who carries a task out.
+pub enum Tasks {
+    /// Each worker with one of its own: an update is decided whatever came before it.
+    OfWorkers(Vec<Box<dyn Task>>),
+    /// One alone, which is handed the updates in the order of the input; workers only read them. For
+    /// tasks that hand something on from update to update.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no mode hands anything on yet"))]
+    InOrder(Box<dyn Task>),
+}
+
+/// What was made of a chunk.
+#[derive(Default)]
+pub struct Made {
+    pub output: Vec<u8>,
+    pub rejects: Vec<u8>,
+    /// Updates of the slow lane, each as the line that it was.
+    pub slow: Vec<u8>,
+    pub tally: Tally,
+}
+
+/// Where a task puts what it makes of an update.
+pub struct Making<'m> {
+    pub output: &'m mut Vec<u8>,
+    pub tally: &'m mut Tally,
+    /// What is heard while the update is decided; forgotten if it belongs in the slow lane.
+    pub counts: Counts,
+    fast_lane: Option<u64>,
+}
+
+/// Where updates are read and decided.
+pub struct Desk {
+    pub connections: Arc<Connections>,
+    /// How many messages the fast lane takes, if there is another one.
+    pub fast_lane: Option<u64>,
+    pub max_line_bytes: NonZeroU64,
+}
+
+impl Tasks {
+    /// Reads the files that the task needs, for so many workers.
+    pub fn read(options: &Options) -> Result<Self, Failure> {
+        // With a slow lane, what is not in it is compared whole.
+        let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
+        let budget = ComparisonBudget::default().with_messages(max_messages).with_passes(PASSES);
+        let jobs = options.jobs;
+        Ok(match &options.mode {
+            Mode::Events => Self::of_workers(jobs, || Events),
+            Mode::LegacyEvents => Self::of_workers(jobs, || LegacyEvents),
+            Mode::Explanations(filter) => Self::of_workers(jobs, || Explanations::new(filter.clone())),
+            Mode::ExplanationsForPeople(filter) => {
+                let palette = Palette::of_standard_output();
+                Self::of_workers(jobs, || ExplanationsForPeople::new(filter.clone(), palette))
+            }
+            Mode::Shadow { legacy_destinations } => {
+                let legacy = legacy_destinations.as_deref().map(Connections::read).transpose()?;
+                let shadow = Arc::new(Shadow::new(legacy, budget));
+                Self::of_workers(jobs, || shadow.clone())
+            }
+            Mode::Rollout { config, tiers } => {
+                let routing = Arc::new(Routing::read(config, tiers.as_deref(), budget)?);
+                Self::of_workers(jobs, || routing.clone())
+            }
+        })
+    }
+
+    fn of_workers<T: Task + 'static>(jobs: usize, task: impl Fn() -> T) -> Self {
+        Self::OfWorkers((0..jobs).map(|_| Box::new(task()) as Box<dyn Task>).collect())
+    }
+}
+
+impl Desk {
+    /// Reads the updates of a chunk, sets aside what can't be used, and decides about the others; without
+    /// a task, they are kept to be decided later.
+    pub fn work(&self, mut task: Option<&mut Box<dyn Task>>, chunk: &mut Chunk) {
+        let Open { file, pieces, updates, made } = chunk.open();
+        for (position, piece, bytes) in pieces {
+            match (read_update(piece, bytes, self.max_line_bytes), &mut task) {
+                (Ok(update), Some(task)) => self.decide(&mut ***task, &update, bytes, made),
+                (Ok(update), None) => updates.push((update, position)),
+                (Err(unusable), _) => {
+                    made.tally.rejected += 1;
+                    rejects::write(&mut made.rejects, file, piece, &unusable, bytes);
+                }
+            }
+        }
+    }
+
+    /// Decides about the updates that were kept.
+    pub fn decide_kept(&self, task: &mut dyn Task, chunk: &mut Chunk) {
+        let (updates, made) = chunk.undecided();
+        updates.for_each(|(update, line)| self.decide(task, &update, line, made));
+    }
+
+    fn decide(&self, task: &mut dyn Task, update: &ProfileUpdate, line: &[u8], made: &mut Made) {
+        let destinations = self.connections.of(update);
+        made.tally.updates += 1;
+        made.tally.updates_without_destinations += u64::from(destinations.is_empty());
+        made.tally.look_alikes.look_at(update, line);
+        let mut making = Making {
+            output: &mut made.output,
+            tally: &mut made.tally,
+            counts: Counts::default(),
+            fast_lane: self.fast_lane,
+        };
+        let given = Given { update, line, destinations };
+        match task.decide(given, &mut making) {
+            Lane::Fast => making.tally.counts.merge(&making.counts),
+            Lane::Slow => made.set_aside(given.line),
+        }
+    }
+}
+
+impl Making<'_> {
+    pub fn lane_of(&self, events: &[IdGroupEvent<'_>]) -> Lane {
+        self.fast_lane.map_or(Lane::Fast, |most| Amplification::of(events).lane(most))
+    }
+
+    /// Prints the value on a line.
+    pub fn print(&mut self, value: &impl Serialize) {
+        serde_json::to_writer(&mut *self.output, value).expect("memory takes all that is written to it");
+        self.output.push(b'\n');
+    }
+
+    /// Prints the values, each on a line, in the order of the lines.
+    pub fn print_sorted(&mut self, values: impl Iterator<Item = impl Serialize>) {
+        let lines =
+            values.map(|value| serde_json::to_string(&value).expect("text takes all that is written"));
+        let mut lines: Vec<String> = lines.collect();
+        lines.sort_unstable();
+        for line in lines {
+            self.output.extend_from_slice(line.as_bytes());
+            self.output.push(b'\n');
+        }
+    }
+}
+
+impl Made {
+    fn set_aside(&mut self, line: &[u8]) {
+        self.tally.slow_updates += 1;
+        // An element of an array may have several lines, none of which ends within a text.
+        self.slow.extend(line.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+        self.slow.push(b'\n');
+    }
+
+    pub fn clear(&mut self) {
+        const KEPT_CAPACITY: usize = 256 * 1024;
+        for bytes in [&mut self.output, &mut self.rejects, &mut self.slow] {
+            bytes.clear();
+            bytes.shrink_to(KEPT_CAPACITY);
+        }
+        self.tally = Tally::default();
+    }
+}

@@ -1,0 +1,251 @@
+//! What the command line asks for.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use crate::deciding::explanations::Filter;
+use crate::reading::inputs::{STANDARD_INPUT, is_standard_input};
+
+pub struct Options {
+    pub destinations: PathBuf,
+    /// At least one.
+    pub inputs: Vec<PathBuf>,
+    pub mode: Mode,
+    pub slow: Option<Slow>,
+    pub rejects: Option<PathBuf>,
+    pub max_line_bytes: NonZeroU64,
+    /// How many workers decide; at least one.
+    pub jobs: usize,
+}
+
+/// What is printed about each update.
+pub enum Mode {
+    /// The events.
+    Events,
+    /// The verdict about each destination, as JSON.
+    Explanations(Arc<Filter>),
+    /// The same in words.
+    ExplanationsForPeople(Arc<Filter>),
+    /// The events of the legacy flow.
+    LegacyEvents,
+    /// What differs between both flows.
+    Shadow { legacy_destinations: Option<PathBuf> },
+    /// The events of the flow that the update is routed to.
+    Rollout { config: PathBuf, tiers: Option<PathBuf> },
+}
+
+/// Where updates go that stand for more messages than this.
+pub struct Slow {
+    pub max_messages: u64,
+    pub path: PathBuf,
+}
+
+/// Replays recorded updates: prints the events that each one is sent as, in the order of the input
+#[derive(Parser)]
+#[command(
+    name = "replay",
+    version,
+    max_term_width = 100,
+    override_usage = "replay --destinations <FILE> [OPTIONS] [UPDATES]...\n       replay",
+    after_help = "Without any argument it gives a tour. See --help for formats and exit status.",
+    after_long_help = include_str!("formats.txt"),
+)]
+struct Arguments {
+    /// Updates in JSON, one a line or in an array, compressed or not; without a file, or where one is
+    /// `-`, standard input
+    #[arg(value_name = "UPDATES")]
+    inputs: Vec<PathBuf>,
+
+    /// The destinations of each computation
+    #[arg(long, value_name = "FILE")]
+    destinations: PathBuf,
+
+    /// How many threads decide; the output is the same, whatever their number
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+
+    #[command(flatten)]
+    printed: Printed,
+
+    #[command(flatten)]
+    explained: Explained,
+
+    #[command(flatten)]
+    set_aside: SetAside,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is printed instead of the events")]
+struct Printed {
+    /// Why each destination is sent something or nothing, in words, with the types and times of the
+    /// external IDs
+    #[arg(long, group = "mode")]
+    explain: bool,
+
+    /// The same for machines: a line of JSON for each update and destination
+    #[arg(long, group = "mode")]
+    explain_json: bool,
+
+    /// The events of the legacy flow: each update with all external IDs to all destinations
+    #[arg(long, group = "mode")]
+    legacy: bool,
+
+    /// What differs between the outbound messages of both flows, to destinations that do not dedupe
+    #[arg(long, group = "mode")]
+    shadow: bool,
+
+    /// With --shadow, the destinations of the legacy flow, where they are others: to see what a
+    /// change of --destinations changes
+    #[arg(long, value_name = "FILE")]
+    legacy_destinations: Option<PathBuf>,
+
+    /// The events of the flow that this rollout, a JSON file, routes each update to. The summary says
+    /// how many updates went which way and why and, if the rollout has the comparison on, what differs
+    #[arg(long, value_name = "FILE", group = "mode")]
+    rollout: Option<PathBuf>,
+
+    /// With --rollout, a JSON object from space id to the customer's tier; a space that is not listed
+    /// is in none
+    #[arg(long, value_name = "FILE")]
+    tiers: Option<PathBuf>,
+}
+
+/// Each may be given several times, and then any of them is meant.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is explained, with --explain or --explain-json")]
+struct Explained {
+    /// Only the update with this id
+    #[arg(long = "update", value_name = "ID")]
+    updates: Vec<String>,
+
+    /// Only updates of the profile with this id, or that merge it into another
+    #[arg(long = "profile", value_name = "ID")]
+    profiles: Vec<String>,
+
+    /// Only the verdicts about the destination with this id
+    #[arg(long = "destination", value_name = "ID")]
+    explained_destinations: Vec<String>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is set aside")]
+struct SetAside {
+    /// Write the lines that can't be used to this file, which is overwritten, and not to standard error
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+
+    /// Set aside lines longer than this many bytes, of which no more is held in memory and only the
+    /// start is kept
+    #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
+    max_line_bytes: NonZeroU64,
+
+    /// Set aside updates that stand for more than N outbound messages, in any flow that is replayed,
+    /// and neither print, count nor compare them
+    #[arg(long, value_name = "N")]
+    max_messages: Option<u64>,
+
+    /// Write those updates to this file, which is overwritten, each as the line that it was, so that it
+    /// can be replayed
+    #[arg(long, value_name = "FILE")]
+    slow: Option<PathBuf>,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse().map_err(|_| "expected a whole number of at least 1")
+}
+
+impl Options {
+    /// `None` without any argument. An error may also be a request for help, or for the version.
+    pub fn from_arguments() -> Result<Option<Self>, clap::Error> {
+        match std::env::args_os().len() {
+            ..=1 => Ok(None),
+            _ => Self::new(Arguments::try_parse()?).map(Some),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn of<const N: usize>(arguments: [&str; N]) -> Self {
+        Self::new(Arguments::try_parse_from(arguments).unwrap()).unwrap()
+    }
+
+    fn new(mut arguments: Arguments) -> Result<Self, clap::Error> {
+        if arguments.inputs.is_empty() {
+            arguments.inputs.push(STANDARD_INPUT.into());
+        }
+        if arguments.inputs.iter().filter(|path| is_standard_input(path)).count() > 1 {
+            let message = "`-` is given twice, and standard input can be read once";
+            return Err(Arguments::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        arguments.check_needs()?;
+        let SetAside { rejects, max_line_bytes, max_messages, slow } = arguments.set_aside;
+        Ok(Self {
+            destinations: arguments.destinations,
+            inputs: arguments.inputs,
+            mode: arguments.printed.mode(arguments.explained),
+            slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
+            rejects,
+            max_line_bytes,
+            jobs: arguments.jobs.into(),
+        })
+    }
+
+    /// The files that must not be written to.
+    pub fn files_read(&self) -> Vec<&Path> {
+        let inputs = self.inputs.iter().filter(|path| !is_standard_input(path));
+        let of_mode = match &self.mode {
+            Mode::Events | Mode::Explanations(_) | Mode::ExplanationsForPeople(_) | Mode::LegacyEvents => {
+                [None, None]
+            }
+            Mode::Shadow { legacy_destinations } => [legacy_destinations.as_ref(), None],
+            Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
+        };
+        let others = of_mode.into_iter().flatten().chain([&self.destinations]);
+        inputs.chain(others).map(PathBuf::as_path).collect()
+    }
+}
+
+impl Arguments {
+    /// By hand, because a need counts for nothing where what is needed conflicts with something else.
+    fn check_needs(&self) -> Result<(), clap::Error> {
+        let Printed { explain, explain_json, shadow, legacy_destinations, rollout, tiers, .. } =
+            &self.printed;
+        let Explained { updates, profiles, explained_destinations } = &self.explained;
+        let explains = *explain || *explain_json;
+        let SetAside { max_messages, slow, .. } = &self.set_aside;
+        let needs = [
+            ("--update", !updates.is_empty(), "--explain", explains),
+            ("--profile", !profiles.is_empty(), "--explain", explains),
+            ("--destination", !explained_destinations.is_empty(), "--explain", explains),
+            ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
+            ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
+            ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
+            ("--slow", slow.is_some(), "--max-messages", max_messages.is_some()),
+        ];
+        match needs.into_iter().find(|(_, is_given, _, other_is_given)| *is_given && !other_is_given) {
+            Some((option, _, other, _)) => {
+                Err(Self::command()
+                    .error(ErrorKind::MissingRequiredArgument, format!("{option} needs {other}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Printed {
+    fn mode(self, explained: Explained) -> Mode {
+        let Explained { updates, profiles, explained_destinations: destinations } = explained;
+        let filter = Arc::new(Filter { updates, profiles, destinations });
+        match self.rollout {
+            Some(config) => Mode::Rollout { config, tiers: self.tiers },
+            None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
+            None if self.legacy => Mode::LegacyEvents,
+            None if self.explain => Mode::ExplanationsForPeople(filter),
+            None if self.explain_json => Mode::Explanations(filter),
+            None => Mode::Events,
+        }
+    }
+}

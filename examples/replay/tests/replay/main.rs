@@ -1,0 +1,18 @@
+//! The replay as a program: what it reads, prints, refuses and exits with.
+
+mod explain;
+mod gaps;
+mod jobs;
+mod layouts;
+mod live;
+#[cfg(target_os = "linux")]
+mod memory;
+mod output;
+mod program;
+mod refusals;
+mod rejects;
+mod rollout;
+mod shadow;
+mod slow;
+mod summary;
+mod tour;
