@@ -69,8 +69,12 @@ impl<V: Serialize + ?Sized, P: Serialize> Call<'_, V, P> {
             true => self.calls.addresses().map(most_bytes).fold(ids, usize::saturating_add),
             false => ids,
         };
-        most < MAX_CALL_SIZE || self.json_size() < MAX_CALL_SIZE
+        is_below_limit(most) || is_below_limit(self.json_size())
     }
+}
+
+fn is_below_limit(bytes: usize) -> bool {
+    bytes < MAX_CALL_SIZE
 }
 
 /// How many bytes an external ID has in a call, at most.
