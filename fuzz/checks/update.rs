@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare};
 use idgroup::{
-    Amplification, Counts, Destination, Destinations, ExternalId, ExternalIdKey, IdGroupEvent, MergedProfile,
-    ProfileUpdate, Trigger, Verdict, decide, decide_with, explain,
+    Amplification, Consent, Counts, Destination, DestinationVerdict, Destinations, DropReason, ExternalId,
+    ExternalIdKey, IdGroupEvent, IdStrategy, Membership, MergedProfile, ProfileUpdate, Trigger, Verdict,
+    decide, decide_with, explain,
 };
 
 /// `bytes` are the JSON of an update.
@@ -18,7 +19,8 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(decide(&again, &destinations), decide(&update, &destinations), "a redelivery");
 }
 
-/// A plain destination, one for each type that the update knows of, and some for several.
+/// A plain destination, one for each type that the update knows of, and some for several; and the same
+/// with strategies and consent.
 fn destinations_of_interest(update: &ProfileUpdate) -> Destinations {
     let of_trigger = match update.trigger() {
         Trigger::NewExternalId(added) => added.as_slice().iter().collect(),
@@ -38,7 +40,20 @@ fn destinations_of_interest(update: &ProfileUpdate) -> Destinations {
         Destination::new(format!("dst_{position}")).unwrap().deduping_on(types.iter().copied()).unwrap()
     });
     let plain = Destination::new("dst_plain").unwrap().with_name("Google Ads");
-    Destinations::new(deduping.chain([plain])).unwrap()
+    let choosing = settings.iter().enumerate().flat_map(|(position, types)| {
+        let named = |name: &str| Destination::new(format!("dst_{name}_{position}")).unwrap();
+        let deduping = named("deduping").deduping_on(types.iter().copied()).unwrap();
+        let strategies = IdStrategy::ALL.into_iter().cycle().skip(position);
+        let consent = [None, Some(Consent::Required), Some(Consent::NotRefused)][position % 3];
+        [
+            deduping.with_id_strategies(types.iter().map(|name| (*name, IdStrategy::First))).unwrap(),
+            named("choosing").with_id_strategies(types.iter().copied().zip(strategies)).unwrap(),
+        ]
+        .map(|destination| destination.with_consent(consent))
+    });
+    let consenting =
+        Consent::ALL.map(|consent| Destination::new(format!("dst_{consent}")).unwrap().with_consent(consent));
+    Destinations::new(deduping.chain([plain]).chain(choosing).chain(consenting)).unwrap()
 }
 
 /// What holds for every decision, whatever its update and destinations.
@@ -93,6 +108,29 @@ fn check_events(update: &ProfileUpdate, events: &[IdGroupEvent<'_>]) {
     }
 }
 
+/// What is sent is of the types that the destination names and consents, but for exits.
+fn check_choice(update: &ProfileUpdate, verdict: &DestinationVerdict<'_>) {
+    let destination = verdict.destination();
+    let is_exit = destination.dedupes_on().is_none() && update.membership() == Membership::Out;
+    if let Some(consent) = destination.consent().filter(|_| !is_exit) {
+        assert!(verdict.external_ids().iter().all(|id| consent.permits(id.subscribed())), "{verdict}");
+    } else {
+        assert_ne!(verdict.verdict(), Verdict::Drop(DropReason::NoConsent), "{verdict}");
+    }
+    let Some(strategies) = destination.id_strategies().filter(|_| destination.dedupes_on().is_none()) else {
+        return;
+    };
+    let strategies: BTreeMap<&str, IdStrategy> = strategies.collect();
+    let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
+    for id in verdict.external_ids().iter() {
+        *sent.entry(id.id_type()).or_default() += 1;
+    }
+    for (id_type, count) in sent {
+        let may_be_many = is_exit || strategies[id_type] == IdStrategy::All;
+        assert!(count == 1 || may_be_many, "{count} IDs of one type: {verdict}");
+    }
+}
+
 /// Every destination is in the event that its verdict says, or in none.
 fn check_against_verdicts(update: &ProfileUpdate, destinations: &Destinations, events: &[IdGroupEvent<'_>]) {
     let mut sent_to = BTreeMap::new();
@@ -114,6 +152,7 @@ fn check_against_verdicts(update: &ProfileUpdate, destinations: &Destinations, e
             assert!(sent.is_sorted_by(|a, b| a < b), "two IDs of one type: {verdict}");
             assert!(sent.iter().all(|id_type| types.clone().any(|known| known == *id_type)));
         }
+        check_choice(update, &verdict);
     }
     assert!(!explanation.to_string().is_empty());
 }

@@ -234,8 +234,9 @@ impl DestinationVerdict<'_> {
         let chose = move |id_type: &str| match self.destination.strategies() {
             Some(_) if is_exit => Some(IdStrategy::All),
             Some(strategies) => {
-                let of_type = strategies.iter().find(|(known, _)| &**known == id_type);
-                Some(of_type.map_or(IdStrategy::Latest, |(_, strategy)| *strategy))
+                let of_type = strategies.binary_search_by(|(known, _)| (**known).cmp(id_type)).ok();
+                let of_type = of_type.and_then(|at| strategies.get(at)).map(|(_, strategy)| *strategy);
+                Some(of_type.unwrap_or_default())
             }
             None => self.destination.dedupes_on().is_some().then_some(IdStrategy::Latest),
         };

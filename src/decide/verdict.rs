@@ -39,7 +39,8 @@ pub enum DropReason {
     ExternalIdRemoved,
     /// The profile has no external ID that the destination is sent, which does not dedupe.
     NoExternalIds,
-    /// There are external IDs that the destination would be sent, but for the consent that it asks for.
+    /// There are external IDs that would be a reason to send something, and none of them has the consent
+    /// that the destination asks for.
     NoConsent,
 }
 
@@ -93,7 +94,7 @@ impl DropReason {
             Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
             Self::NoExternalIds => "the profile has no external IDs that the destination is sent",
             Self::NoConsent => {
-                "no external ID that the destination could be sent has the consent that it asks for"
+                "no external ID that would be a reason to send something has the consent that the destination asks for"
             }
         }
     }

@@ -202,11 +202,11 @@ fn strategies_by_type(named: Vec<(Cow<'_, str>, IdStrategy)>) -> Result<Strategi
     if named.is_empty() {
         return Err(InputError::new(ID_STRATEGIES, Problem::Empty));
     }
-    let non_empty = |(name, strategy)| match non_empty("", name) {
+    let non_empty = |(index, (name, strategy))| match non_empty("", name) {
         Ok(name) => Ok((name, strategy)),
-        Err(error) => Err(error.within("\"\"").within(ID_STRATEGIES)),
+        Err(error) => Err(error.at(index).within(ID_STRATEGIES)),
     };
-    let mut named = named.into_iter().map(non_empty).collect::<Result<Vec<_>, _>>()?;
+    let mut named = named.into_iter().enumerate().map(non_empty).collect::<Result<Vec<_>, _>>()?;
     named.sort_unstable();
     let twice = named.iter().zip(named.iter().skip(1)).find(|((a, _), (b, _))| a == b);
     match twice {
@@ -289,7 +289,9 @@ fn serialize_strategies<S: Serializer>(
     strategies: &Option<Strategies>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(strategies.iter().flatten().map(|(name, strategy)| (&**name, strategy)))
+    // Of a known length, which some formats write first.
+    let strategies = strategies.as_deref().unwrap_or_default();
+    serializer.collect_map(strategies.iter().map(|(name, strategy)| (&**name, strategy)))
 }
 
 deserialize_by_read!(Destination);

@@ -10,17 +10,15 @@ use idgroup::{
     DeliveryKey, Destinations, OutboundMessages, OwnedIdGroupEvent, ProfileUpdate, Verdict as Decided,
     decide, decide_legacy, explain,
 };
-use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::oracle::{self, Destination, Trigger, Update, Verdict, build};
 use crate::worlds::{
-    NaiveWorld, TYPES, World, any_naive_world, any_naive_world_and_later_ids, many_cases, state_own_profile,
+    NaiveWorld, World, any_naive_world, any_naive_world_and_later_ids, any_naive_world_of_many_ids,
+    any_setting, many_cases, state_own_profile,
 };
 
 fn decided(world: &NaiveWorld) -> Value {
@@ -77,10 +75,10 @@ fn assert_decided_as_by_oracle(world: &NaiveWorld) {
         let explained = explanation.of(destination).unwrap();
         assert_eq!(explained.destination().id(), destination);
         assert_eq!(explained.update_id(), plain_update.id);
-        let is_deduping = explained.destination().dedupes_on().is_some();
+        let takes_all = explained.destination().takes_all();
         match (explained.verdict(), &verdict) {
-            (Decided::SendAll, Verdict::Send(_)) => assert!(!is_deduping),
-            (Decided::SendSome, Verdict::Send(_)) => assert!(is_deduping),
+            (Decided::SendAll, Verdict::Send(_)) => assert!(takes_all),
+            (Decided::SendSome, Verdict::Send(_)) => assert!(!takes_all),
             (Decided::Drop(reason), Verdict::Drop(expected)) => assert_eq!(reason.as_str(), *expected),
             (explained, _) => panic!("{destination}: {explained:?} is not {verdict:?}"),
         }
@@ -93,13 +91,22 @@ fn assert_decided_as_by_oracle(world: &NaiveWorld) {
         assert_eq!(
             explained
                 .iter()
-                .map(|id| (id.key(), id.encoding(), id.created_at(), id.attached_at()))
+                .map(|id| (id.key(), id.encoding(), id.created_at(), id.attached_at(), id.subscribed()))
                 .collect::<Vec<_>>(),
             listed
                 .iter()
-                .map(|id| (id.key(), id.encoding(), id.created_at(), id.attached_at()))
+                .map(|id| (id.key(), id.encoding(), id.created_at(), id.attached_at(), id.subscribed()))
                 .collect::<Vec<_>>(),
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn decides_about_many_ids_what_the_oracle_does(world in any_naive_world_of_many_ids()) {
+        assert_decided_as_by_oracle(&world);
     }
 }
 
@@ -152,6 +159,9 @@ proptest! {
         for types in other.destinations.iter_mut().filter_map(|to| to.dedupes_on.as_mut()) {
             shuffle.list(types);
         }
+        for strategies in other.destinations.iter_mut().filter_map(|to| to.id_strategies.as_mut()) {
+            shuffle.list(strategies);
+        }
         match &mut other.update.trigger {
             Trigger::ValueChanged => {}
             Trigger::NewExternalId(keys) | Trigger::ExternalIdRemoved(keys) => shuffle.list(keys),
@@ -185,10 +195,10 @@ proptest! {
     #[test]
     fn an_unrelated_destination_changes_nothing_for_the_others(
         world in any_naive_world(),
-        setting in option::weighted(0.8, vec(select(&TYPES), 1..4)),
+        setting in any_setting(),
     ) {
         let mut more = world.clone();
-        more.destinations.push(Destination { id: "dst_1_new", name: None, dedupes_on: setting });
+        more.destinations.push(Destination { id: "dst_1_new", ..setting });
         let mut with_more = received(&decided(&more));
         with_more.remove("dst_1_new");
         prop_assert_eq!(with_more, received(&decided(&world)));
@@ -337,10 +347,21 @@ impl Shuffle {
 // What the worlds are worth
 // ---------------------------------------------------------------------------------------------
 
+fn types_of(to: &Destination) -> Option<BTreeSet<&str>> {
+    to.dedupes_on.as_ref().map(|types| types.iter().copied().collect())
+}
+
+type Choice<'a> = (Option<BTreeSet<&'a str>>, Option<BTreeSet<(&'a str, &'a str)>>, Option<&'a str>);
+
+fn choice_of(to: &Destination) -> Choice<'_> {
+    let strategies = to.id_strategies.as_ref().map(|strategies| strategies.iter().copied().collect());
+    (types_of(to), strategies, to.consent)
+}
+
 /// A property proves what its cases reach: all verdicts, for all reasons, in all interesting ways.
 #[test]
 fn generated_worlds_reach_everything() {
-    const WORLDS: usize = 4000;
+    const WORLDS: usize = 8000;
     let mut runner = TestRunner::deterministic();
     let mut reached: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: String| *reached.entry(what).or_default() += 1;
@@ -380,22 +401,50 @@ fn generated_worlds_reach_everything() {
             }
         }
         for group in oracle::groups(&verdicts) {
-            let settings: BTreeSet<Option<BTreeSet<&str>>> = destinations
-                .iter()
-                .filter(|to| group.destinations.contains(&to.id))
-                .map(|to| to.dedupes_on.as_ref().map(|types| types.iter().copied().collect()))
-                .collect();
-            if settings.len() > 1 {
+            let members = || destinations.iter().filter(|to| group.destinations.contains(&to.id));
+            let types: BTreeSet<Option<BTreeSet<&str>>> = members().map(types_of).collect();
+            let choices: BTreeSet<_> = members().map(choice_of).collect();
+            if types.len() > 1 {
                 count("a group shared by several settings".into());
-                if settings.contains(&None) {
+                if types.contains(&None) {
                     count("a group shared by plain and deduping destinations".into());
                 }
             }
-            if group.destinations.len() > settings.len() {
+            if choices.len() > types.len() {
+                count("a group shared by several ways to choose of the same types".into());
+            }
+            if group.destinations.len() > choices.len() {
                 count("a setting shared by several destinations".into());
             }
-            if group.external_ids.len() > 1 && settings.iter().all(Option::is_some) {
+            if group.external_ids.len() > 1 && types.iter().all(Option::is_some) {
                 count("a deduping group of several IDs".into());
+            }
+        }
+        for ((_, verdict), to) in verdicts.iter().zip(&destinations) {
+            let without = |change: fn(&mut Destination)| {
+                let mut changed = to.clone();
+                change(&mut changed);
+                oracle::verdict(&update, &changed)
+            };
+            if let (Verdict::Send(_), Verdict::Send(others)) = (verdict, without(|to| to.consent = None))
+                && *verdict != Verdict::Send(others)
+            {
+                count("other IDs because of consent".into());
+            }
+            if to.consent.is_some() && *verdict == Verdict::Drop("already_messaged") {
+                count("already messaged, with consent".into());
+            }
+            if without(|to| to.consent = None) == Verdict::Drop("already_messaged")
+                && matches!(verdict, Verdict::Send(_))
+            {
+                count("messaged although an ID without consent came earlier".into());
+            }
+            if let (Verdict::Send(ids), Verdict::Send(others)) =
+                (verdict, without(|to| to.id_strategies = None))
+                && ids.len() == others.len()
+                && *ids != others
+            {
+                count("other IDs because of a strategy".into());
             }
         }
     }
@@ -418,6 +467,15 @@ fn generated_worlds_reach_everything() {
         ("external_id_removed: external_id_removed", 300),
         ("plain: send", 1000),
         ("plain: no_external_ids", 100),
+        ("value_changed: no_consent", 100),
+        ("new_external_id: no_consent", 100),
+        ("profile_merge: no_consent", 50),
+        ("plain: no_consent", 100),
+        ("other IDs because of consent", 300),
+        ("other IDs because of a strategy", 100),
+        ("already messaged, with consent", 50),
+        ("messaged although an ID without consent came earlier", 15),
+        ("a group shared by several ways to choose of the same types", 300),
         ("an ID listed twice", 300),
         ("an ID that came later", 300),
         ("an ID that came at the last moment", 100),

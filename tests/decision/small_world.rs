@@ -25,11 +25,11 @@ const LATE: Tick = 2;
 /// A destination per setting, named so that the order by id is not the order of the settings.
 fn all_destinations() -> [Destination; 5] {
     [
-        Destination { id: "d", name: None, dedupes_on: None },
-        Destination { id: "b", name: None, dedupes_on: Some(vec!["email"]) },
-        Destination { id: "a", name: None, dedupes_on: Some(vec!["phone"]) },
-        Destination { id: "c", name: None, dedupes_on: Some(vec!["email", "phone"]) },
-        Destination { id: "e", name: None, dedupes_on: Some(vec!["user_id", "phone", "email"]) },
+        Destination::named("d"),
+        Destination { dedupes_on: Some(vec!["email"]), ..Destination::named("b") },
+        Destination { dedupes_on: Some(vec!["phone"]), ..Destination::named("a") },
+        Destination { dedupes_on: Some(vec!["email", "phone"]), ..Destination::named("c") },
+        Destination { dedupes_on: Some(vec!["user_id", "phone", "email"]), ..Destination::named("e") },
     ]
 }
 
@@ -129,15 +129,120 @@ fn every_set_of_destinations_is_decided_as_by_the_oracle() {
     census.assert_reaches_everything(5_000);
 }
 
+/// Everything that is known of subscription, for all strategies with all consents.
+#[test]
+fn every_choice_of_ids_in_a_small_universe_is_made_as_by_the_oracle() {
+    let census = Universe {
+        listings: vec![
+            subscriptions(&listings(EMAIL_A, &[Some(LATE)], &[None])),
+            subscriptions(&listings(EMAIL_B, &[None], &[Some(EARLY)])),
+            subscriptions(&listings(PHONE_A, &[Some(EARLY)], &[None])),
+        ],
+        triggers: vec![
+            Trigger::ValueChanged,
+            Trigger::NewExternalId(vec![EMAIL_A]),
+            Trigger::ExternalIdRemoved(vec![EMAIL_A]),
+            Trigger::ProfileMerge(vec![own_profile(Some(vec![PHONE_A]))]),
+            Trigger::ProfileMerge(vec![own_profile(None)]),
+        ],
+        computed_at: vec![Some(EARLY), Some(LATE)],
+        destinations: vec![all_choices()],
+    }
+    .check();
+    census.assert_reaches_everything_and_no_consent(100);
+}
+
+/// Of two emails all times as well, all repeats of one of them, and of triggers all there are.
+#[test]
+#[ignore = "minutes"]
+fn every_choice_of_ids_in_a_large_universe_is_made_as_by_the_oracle() {
+    let times = [None, Some(EARLY), Some(LATE)];
+    let emails = || subscriptions(&listings(EMAIL_A, &times, &[None, Some(LATE)]));
+    let census = Universe {
+        listings: vec![
+            emails(),
+            subscriptions(&listings(EMAIL_B, &times, &[None])),
+            subscriptions(&listings(PHONE_A, &[Some(EARLY)], &[None])),
+        ],
+        triggers: triggers(&[EMAIL_A, EMAIL_B, PHONE_A], &[EMAIL_A, PHONE_A]),
+        computed_at: vec![None, Some(EARLY)],
+        destinations: vec![all_choices()],
+    }
+    .check();
+    census.assert_reaches_everything_and_no_consent(10_000);
+
+    let census = Universe {
+        listings: vec![emails(), subscriptions(&listings(EMAIL_A, &times, &[None])), emails_of_accounts()],
+        triggers: triggers(&[EMAIL_A, ACCOUNT_EMAIL], &[EMAIL_A]),
+        computed_at: vec![None, Some(EARLY)],
+        destinations: vec![all_choices()],
+    }
+    .check();
+    census.assert_reaches_everything_and_no_consent(10_000);
+}
+
 // ---------------------------------------------------------------------------------------------
 // The universe
 // ---------------------------------------------------------------------------------------------
+
+fn own_profile(external_ids: Option<Vec<Key>>) -> Profile {
+    Profile { profile_id: "use_1", is_in: true, external_ids }
+}
+
+fn emails_of_accounts() -> Vec<Option<Id>> {
+    subscriptions(&listings(ACCOUNT_EMAIL, &[Some(EARLY)], &[None]))
+}
+
+/// Each listing in as many ways as there are things to know of subscription.
+fn subscriptions(listings: &[Option<Id>]) -> Vec<Option<Id>> {
+    let mut all = vec![None];
+    for id in listings.iter().flatten() {
+        all.extend([None, Some(true), Some(false)].map(|subscribed| Some(Id { subscribed, ..*id })));
+    }
+    all
+}
+
+/// A destination for each way to choose: of two types each strategy or none, with each consent or
+/// none, plain and deduping on one type and on both.
+fn all_choices() -> Vec<Destination> {
+    let plain = [None, Some("latest"), Some("first"), Some("all")];
+    let deduping = &plain[..3];
+    let mut settings = Vec::new();
+    for (dedupes_on, of_email, of_phone) in [
+        (None, &plain[..], &plain[..]),
+        (Some(vec!["email"]), deduping, &plain[..1]),
+        (Some(vec!["phone"]), &plain[..1], deduping),
+        (Some(vec!["phone", "email"]), deduping, deduping),
+    ] {
+        for email in of_email {
+            for phone in of_phone {
+                let named = [("email", email), ("phone", phone)];
+                let named = named.into_iter().filter_map(|(kind, strategy)| Some((kind, (*strategy)?)));
+                let id_strategies = Some(named.collect::<Vec<_>>()).filter(|named| !named.is_empty());
+                for consent in [None, Some("required"), Some("not_refused")] {
+                    settings.push((dedupes_on.clone(), id_strategies.clone(), consent));
+                }
+            }
+        }
+    }
+    settings
+        .into_iter()
+        .enumerate()
+        .map(|(number, (dedupes_on, id_strategies, consent))| Destination {
+            dedupes_on,
+            id_strategies,
+            consent,
+            // Not in the order of the settings.
+            ..Destination::named(format!("{:02}", number * 37 % 100).leak())
+        })
+        .collect()
+}
 
 fn listings(key: Key, created: &[Option<Tick>], attached: &[Option<Tick>]) -> Vec<Option<Id>> {
     let mut listings = vec![None];
     for &created_at in created {
         for &attached_at in attached {
-            listings.push(Some(Id { key, encoding: "none", created_at, attached_at }));
+            listings.push(Some(Id { key, encoding: "none", created_at, attached_at, subscribed: None }));
         }
     }
     listings
@@ -285,35 +390,48 @@ fn are_same<'a>(ids: impl Iterator<Item = &'a ExternalId>, expected: &[Id]) -> b
         .eq(expected.iter().map(|id| (id.key.collection, id.key.kind, id.key.id, id.encoding)))
 }
 
+/// Each verdict that there is for each reason, whatever the consent.
+const EVERYTHING: [(&str, &str); 18] = [
+    ("value_changed", "send"),
+    ("value_changed", "exited"),
+    ("value_changed", "no_relevant_external_id"),
+    ("value_changed", "no_external_ids"),
+    ("new_external_id", "send"),
+    ("new_external_id", "not_a_member"),
+    ("new_external_id", "added_id_not_relevant"),
+    ("new_external_id", "already_messaged"),
+    ("new_external_id", "no_external_ids"),
+    ("profile_merge", "send"),
+    ("profile_merge", "not_a_member"),
+    ("profile_merge", "already_messaged"),
+    ("profile_merge", "may_have_been_messaged"),
+    ("profile_merge", "no_relevant_external_id"),
+    ("profile_merge", "no_external_ids"),
+    ("external_id_removed", "external_id_removed"),
+    ("external_id_removed", "send"),
+    ("external_id_removed", "no_external_ids"),
+];
+
 impl Census {
     fn assert_reaches_everything(&self, least: u64) {
-        for reached in [
-            ("value_changed", "send"),
-            ("value_changed", "exited"),
-            ("value_changed", "no_relevant_external_id"),
-            ("value_changed", "no_external_ids"),
-            ("new_external_id", "send"),
-            ("new_external_id", "not_a_member"),
-            ("new_external_id", "added_id_not_relevant"),
-            ("new_external_id", "already_messaged"),
-            ("new_external_id", "no_external_ids"),
-            ("profile_merge", "send"),
-            ("profile_merge", "not_a_member"),
-            ("profile_merge", "already_messaged"),
-            ("profile_merge", "may_have_been_messaged"),
-            ("profile_merge", "no_relevant_external_id"),
-            ("profile_merge", "no_external_ids"),
-            ("external_id_removed", "external_id_removed"),
-            ("external_id_removed", "send"),
-            ("external_id_removed", "no_external_ids"),
-        ] {
-            let times = self.verdicts.get(&reached).copied().unwrap_or_default();
+        self.assert_reaches(&EVERYTHING, least);
+    }
+
+    fn assert_reaches_everything_and_no_consent(&self, least: u64) {
+        let reasons = ["value_changed", "new_external_id", "profile_merge", "external_id_removed"];
+        let no_consent = reasons.map(|reason| (reason, "no_consent"));
+        self.assert_reaches(&[&EVERYTHING[..], &no_consent].concat(), least);
+    }
+
+    fn assert_reaches(&self, all: &[(&'static str, &'static str)], least: u64) {
+        for reached in all {
+            let times = self.verdicts.get(reached).copied().unwrap_or_default();
             // A profile without any ID is one listing of all, and `value_changed` one trigger.
             let least =
                 if reached.1 == "no_external_ids" || reached.0 == "value_changed" { 1 } else { least };
             assert!(times >= least, "{reached:?}: {times} times");
         }
-        assert_eq!(self.verdicts.len(), 18, "a verdict that nobody thought of: {self}");
+        assert_eq!(self.verdicts.len(), all.len(), "a verdict that nobody thought of: {self}");
         assert!(self.shared_groups >= least && self.events_as_json > 0);
     }
 }

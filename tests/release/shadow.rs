@@ -2,7 +2,9 @@
 //! destinations that do not dedupe.
 
 use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, compare, compare_events};
-use idgroup::{Amplification, Destination, Destinations, IdGroupEvent, decide, decide_legacy};
+use idgroup::{
+    Amplification, Consent, Destination, Destinations, IdGroupEvent, IdStrategy, decide, decide_legacy,
+};
 use proptest::prelude::*;
 
 use crate::build::plain;
@@ -67,6 +69,31 @@ fn what_deduping_destinations_are_sent_is_not_compared() {
     destinations.pop();
     destinations.push(plain("another").deduping_on(["user_id"]).unwrap());
     assert_eq!(with_bug(&[Shop { destinations, ..shop() }]), Comparison::Identical { messages: 6 });
+}
+
+/// Nor what those are sent that choose among the IDs, or ask for consent, which the legacy flow heeds not.
+#[test]
+fn what_choosing_destinations_are_sent_is_not_compared() {
+    let choosing = || {
+        let strategies = [("email", IdStrategy::Latest), ("phone", IdStrategy::All)];
+        [
+            plain("sendgrid").with_consent(Consent::Required),
+            plain("braze").with_id_strategies(strategies).unwrap(),
+            plain("zendesk").with_id_strategies(strategies).unwrap().with_consent(Consent::NotRefused),
+        ]
+    };
+    let mut destinations = shop().destinations;
+    destinations.retain(|destination| destination.id() != "sendgrid");
+    destinations.extend(choosing());
+    assert_eq!(with_bug(&[Shop { destinations, ..shop() }]), Comparison::Identical { messages: 6 });
+
+    let (update, destinations) = (shop().update(), Destinations::new(choosing()).unwrap());
+    let legacy = decide_legacy(&update, &destinations);
+    assert!(legacy[0].id_group().external_ids().iter().eq(update.external_ids()));
+    assert!(legacy[0].destinations().iter().eq(&destinations));
+    let (key, budget) = (ComparisonKey::new([9; 16]), ComparisonBudget::default());
+    let compared = compare(&update, &destinations, &key, &budget);
+    assert_eq!(compared, Comparison::NothingToCompare);
 }
 
 /// Neither the update's id nor the order of a type's IDs is a part of a message.

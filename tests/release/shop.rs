@@ -29,7 +29,7 @@ pub fn multiplied_out(events: &[IdGroupEvent<'_>]) -> Vec<Plain> {
         let destinations: Vec<String> = event
             .destinations()
             .iter()
-            .filter(|destination| destination.dedupes_on().is_none())
+            .filter(|destination| destination.takes_all())
             .map(|destination| destination.id().to_owned())
             .collect();
         if destinations.is_empty() {

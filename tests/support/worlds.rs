@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use idgroup::{Destinations, ProfileUpdate};
 use proptest::collection::vec;
@@ -19,7 +20,7 @@ use crate::oracle::{
 };
 
 // Prefixes of each other, and bytes that sort differently from characters' usual order.
-pub const TYPES: [&str; 4] = ["email", "em", "phone", "Émail"];
+const TYPES: [&str; 4] = ["email", "em", "phone", "Émail"];
 pub const NAMES: [&str; 5] = ["x", "xy", "y", "ü", "\u{0}"];
 const VALUES: [&str; 4] = ["a", "ab", "B", "ß"];
 const DESTINATIONS: [&str; 7] = ["dst_1", "dst_10", "dst_2", "DST", "dst", "ä", "z"];
@@ -60,6 +61,14 @@ pub fn any_world() -> impl Strategy<Value = World> {
 pub fn any_naive_world() -> impl Strategy<Value = NaiveWorld> {
     world_of(prop_oneof![2 => vec(any_id(), 1..3), 7 => vec(any_id(), 0..6), 1 => vec(any_id(), 0..30)])
 }
+
+/// Of so many IDs that most times they can't have a bit of a machine word each.
+pub fn any_naive_world_of_many_ids() -> impl Strategy<Value = NaiveWorld> {
+    world_of(vec(id_with_key(key_with_value_of(&MANY_VALUES)), 60..140))
+}
+
+static MANY_VALUES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| (0..100).map(|number| &*format!("{number}").leak()).collect());
 
 /// A world, and IDs of which its profile has none yet, which came after the update was computed.
 pub fn any_naive_world_and_later_ids() -> impl Strategy<Value = (NaiveWorld, Vec<Id>)> {
@@ -158,20 +167,32 @@ fn any_profile() -> impl Strategy<Value = Profile> {
 }
 
 fn any_id() -> impl Strategy<Value = Id> {
+    id_with_key(any_key())
+}
+
+fn id_with_key(key: impl Strategy<Value = Key>) -> impl Strategy<Value = Id> {
     let created_at = option::weighted(0.7, 0..TICKS);
     let attached_at = option::weighted(0.3, 0..TICKS);
+    let subscribed = option::weighted(0.7, any::<bool>());
     let encoding = select(&["none", "sha256", "md5", ""]);
-    (any_key(), encoding, created_at, attached_at).prop_map(|(key, encoding, created_at, attached_at)| Id {
-        key,
-        encoding,
-        created_at,
-        attached_at,
-    })
+    (key, encoding, created_at, attached_at, subscribed).prop_map(
+        |(key, encoding, created_at, attached_at, subscribed)| Id {
+            key,
+            encoding,
+            created_at,
+            attached_at,
+            subscribed,
+        },
+    )
 }
 
 fn any_key() -> impl Strategy<Value = Key> {
+    key_with_value_of(&VALUES)
+}
+
+fn key_with_value_of(values: &'static [&'static str]) -> impl Strategy<Value = Key> {
     let collection = prop_oneof![4 => Just(USERS), 1 => Just(ACCOUNTS)];
-    (collection, select(&TYPES), select(&VALUES)).prop_map(|(collection, kind, id)| Key {
+    (collection, select(&TYPES), select(values)).prop_map(|(collection, kind, id)| Key {
         collection,
         kind,
         id,
@@ -179,12 +200,40 @@ fn any_key() -> impl Strategy<Value = Key> {
 }
 
 fn any_destinations() -> impl Strategy<Value = Vec<Destination>> {
-    let setting = option::weighted(0.8, vec(select(&TYPES), 1..4));
     let ids = subsequence(DESTINATIONS.to_vec(), 0..=6).prop_shuffle();
-    (ids, vec((option::of(select(&NAMES)), setting), 6)).prop_map(|(ids, rest)| {
-        ids.into_iter()
-            .zip(rest)
-            .map(|(id, (name, dedupes_on))| Destination { id, name, dedupes_on })
-            .collect()
+    let settings = vec(any_setting(), 3).prop_flat_map(|settings| vec(one_of(settings), 6));
+    (ids, vec(option::of(select(&NAMES)), 6), settings).prop_map(|(ids, names, settings)| {
+        let with_name = |((id, name), setting)| Destination { id, name, ..setting };
+        ids.into_iter().zip(names).zip(settings).map(with_name).collect()
     })
+}
+
+/// One of these settings as it is, or without a part of it, so that destinations have much in common.
+fn one_of(settings: Vec<Destination>) -> impl Strategy<Value = Destination> {
+    (select(settings), 0..4).prop_map(|(setting, part)| match part {
+        0 => Destination { consent: None, ..setting },
+        1 => Destination { id_strategies: None, ..setting },
+        _ => setting,
+    })
+}
+
+/// What a destination says of which IDs it is sent, or nothing: one without a name.
+pub fn any_setting() -> impl Strategy<Value = Destination> {
+    let types = option::weighted(0.8, vec(select(&TYPES), 1..4));
+    let strategies = option::weighted(0.5, any_strategies());
+    let consent = option::weighted(0.4, select(&["required", "not_refused"]));
+    (types, strategies, consent).prop_map(|(dedupes_on, mut id_strategies, consent)| {
+        if let (Some(types), Some(strategies)) = (&dedupes_on, &mut id_strategies) {
+            // About types that it dedupes on, of each of which one is sent.
+            strategies.retain(|(kind, strategy)| types.contains(kind) && *strategy != "all");
+        }
+        let id_strategies = id_strategies.filter(|strategies| !strategies.is_empty());
+        Destination { dedupes_on, id_strategies, consent, ..Destination::named("unnamed") }
+    })
+}
+
+fn any_strategies() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let types = subsequence(TYPES.to_vec(), 2..=TYPES.len()).prop_shuffle();
+    (types, vec(select(&["latest", "first", "first", "all"]), TYPES.len()))
+        .prop_map(|(types, strategies)| types.into_iter().zip(strategies).collect())
 }

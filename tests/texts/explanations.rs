@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use idgroup::{decide, explain};
+use idgroup::{Destinations, decide, explain};
 use serde_json::{Value, json};
 
 use crate::sample::{SECRET, destinations, email, read, replaced, triggers, update, with, with_trigger};
@@ -29,6 +29,51 @@ fn explanations_say_why_in_full() {
         let destinations = destinations();
         let explanation = explain(&update, &destinations);
         writeln!(explanations, "{explanation}").unwrap();
+    }
+    assert!(!explanations.contains(SECRET));
+    insta::assert_snapshot!(explanations);
+}
+
+#[test]
+fn explanations_say_which_ids_were_chosen() {
+    let destinations: Destinations = serde_json::from_value(json!([
+        {"id": "dst_1", "id_strategies": {"email": "latest"}},
+        {"id": "dst_2", "id_strategies": {"email": "all", "phone": "first", "user_id": "first"}},
+        {"id": "dst_3", "id_strategies": {"fax": "all"}},
+        {"id": "dst_4", "consent": "required"},
+        {"id": "dst_5", "consent": "not_refused", "id_strategies": {"email": "latest", "phone": "latest"}},
+        {"id": "dst_6", "dedupes_on": ["email", "phone"], "id_strategies": {"phone": "first"}},
+        {"id": "dst_7", "dedupes_on": ["email"], "consent": "required"},
+        {"id": "dst_8", "dedupes_on": ["phone"], "consent": "not_refused"},
+    ]))
+    .unwrap();
+    let id = |id_type: &str, last: u8, subscribed: Value| {
+        json!({"type": id_type, "id": format!("{SECRET}{last}"), "subscribed": subscribed,
+            "created_at": format!("2025-12-0{last}T00:00:00Z")})
+    };
+    let ids = json!([
+        id("email", 1, json!(true)),
+        id("email", 2, json!(null)),
+        id("phone", 3, json!(false)),
+        id("phone", 4, json!(false)),
+    ]);
+    let entry = with("/external_ids", ids);
+    let [_, _, merge, _] = triggers();
+    let mut explanations = String::new();
+    for update in [
+        entry.clone(),
+        replaced(entry.clone(), "/membership", json!("out")),
+        replaced(entry.clone(), "/external_ids/0/subscribed", json!(false)),
+        replaced(entry.clone(), "/external_ids", json!([])),
+        replaced(
+            entry.clone(),
+            "/trigger",
+            json!({"reason": "new_external_id", "added": [{"type": "phone", "id": format!("{SECRET}4")}]}),
+        ),
+        replaced(entry, "/trigger", merge),
+    ] {
+        let update = read(&update);
+        writeln!(explanations, "{}", explain(&update, &destinations)).unwrap();
     }
     assert!(!explanations.contains(SECRET));
     insta::assert_snapshot!(explanations);

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use idgroup::{
-    Checked, Collection, Computation, Destination, Destinations, DropReason, ExternalId, ExternalIdKey, Flag,
-    Gap, Gate, Membership, MergedProfile, ProfileUpdate, Rollout, Share, Timestamp, Trigger, TriggerReason,
+    Checked, Collection, Computation, Consent, Destination, Destinations, DropReason, ExternalId,
+    ExternalIdKey, Flag, Gap, Gate, IdStrategy, Membership, MergedProfile, ProfileUpdate, Rollout, Share,
+    Timestamp, Trigger, TriggerReason,
 };
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
@@ -58,7 +59,10 @@ fn external_ids() -> Vec<ExternalId> {
         plain.clone().with_created_at(at(1)),
         plain.clone().with_attached_at(at(2)),
         plain.clone().with_created_at(at(1)).with_attached_at(at(2)),
-        plain.with_collection(Collection::Accounts).with_encoding("sha256").with_created_at(at(3)),
+        plain.clone().with_collection(Collection::Accounts).with_encoding("sha256").with_created_at(at(3)),
+        plain.clone().with_subscribed(true),
+        plain.clone().with_subscribed(false).with_created_at(at(4)),
+        plain.with_subscribed(true).with_created_at(at(4)).with_attached_at(at(5)),
     ]
 }
 
@@ -89,17 +93,19 @@ fn computations() -> [Computation; 4] {
     ]
 }
 
+const TYPES: [&str; 8] = ["email", "phone", "fax", "user_id", "push", "ios.push_token", "group_id", "Émail"];
+
 fn updates() -> Vec<ProfileUpdate> {
     let mut updates = Vec::new();
     for trigger in triggers() {
         for computation in computations() {
             let builder = entry().computation(computation).trigger(trigger.clone());
             updates.push(builder.clone().build().unwrap());
-            let ids = external_ids().into_iter().zip(["email", "phone", "fax", "user_id", "push"]);
+            let ids = external_ids().into_iter().zip(TYPES);
             let ids = ids.map(|(id, id_type)| {
                 let alike = ExternalId::new(id_type, "1").unwrap().with_encoding(id.encoding());
                 let alike = id.created_at().into_iter().fold(alike, ExternalId::with_created_at);
-                alike.with_collection(id.collection())
+                alike.with_collection(id.collection()).maybe_subscribed(id.subscribed())
             });
             updates.push(builder.computed_at(at(9)).external_ids(ids).build().unwrap());
         }
@@ -117,6 +123,19 @@ fn destinations() -> Vec<Destination> {
     ]
 }
 
+/// With every strategy, and with every consent and none.
+fn choosing_destinations() -> Vec<Destination> {
+    let plain = |id: &str| Destination::new(id).unwrap();
+    let strategies =
+        IdStrategy::ALL.map(|strategy| plain("dst_3").with_id_strategies([("email", strategy)]).unwrap());
+    let all = plain("dst_4").with_id_strategies(TYPES.into_iter().zip(IdStrategy::ALL.repeat(3))).unwrap();
+    let first = [("phone", IdStrategy::First)];
+    let deduping = plain("dst_5").deduping_on(["phone", "email"]).unwrap().with_id_strategies(first).unwrap();
+    let consents = Consent::ALL.map(|consent| plain("dst_6").with_consent(consent));
+    let both = [all.clone(), deduping.clone()].map(|both| both.with_consent(Consent::Required));
+    strategies.into_iter().chain([all, deduping]).chain(consents).chain(both).collect()
+}
+
 #[test]
 fn updates_pass_through_every_format() {
     updates().iter().for_each(assert_passes);
@@ -131,6 +150,8 @@ fn updates_pass_through_every_format() {
 #[test]
 fn destinations_pass_through_every_format() {
     destinations().iter().for_each(assert_passes);
+    choosing_destinations().iter().for_each(assert_passes);
+    assert_passes(&Destinations::new(choosing_destinations().into_iter().skip(2).take(2)).unwrap());
     assert_passes(&Destinations::new(destinations().split_off(2)).unwrap());
     assert_passes(&Destinations::default());
 }
@@ -154,6 +175,8 @@ fn times_and_labels_pass_through_every_format() {
     Collection::ALL.iter().for_each(assert_passes);
     TriggerReason::ALL.iter().for_each(assert_passes);
     DropReason::ALL.iter().for_each(assert_passes);
+    IdStrategy::ALL.iter().for_each(assert_passes);
+    Consent::ALL.iter().for_each(assert_passes);
 }
 
 /// What is read back must be the same to the decision too, with its repeats merged and its order.
@@ -196,6 +219,7 @@ fn formats_that_do_not_describe_themselves_are_refused() {
     triggers().iter().for_each(assert_refused);
     external_ids().iter().for_each(assert_refused);
     destinations().iter().for_each(assert_refused);
+    choosing_destinations().iter().for_each(assert_refused);
     assert_refused(&Destinations::default());
     assert_refused(&Rollout::default());
     assert_refused(&Membership::In);
@@ -293,6 +317,7 @@ fn numbers_that_come_as_texts_are_told_from_objects() {
             "/external_ids/0",
             "/external_ids/0/id",
             "/external_ids/2/created_at",
+            "/external_ids/2/subscribed",
         ] {
             let mut spoilt = update.clone();
             *spoilt.pointer_mut(pointer).unwrap() = number.clone();
@@ -304,6 +329,9 @@ fn numbers_that_come_as_texts_are_told_from_objects() {
             json!([number]),
             json!([{"id": "dst_1", "name": number}]),
             json!([{"id": "dst_1", "dedupes_on": number}]),
+            json!([{"id": "dst_1", "id_strategies": number}]),
+            json!([{"id": "dst_1", "id_strategies": {"email": number}}]),
+            json!([{"id": "dst_1", "consent": number}]),
         ] {
             assert_same_with_precise_numbers::<Destinations>(&list);
         }

@@ -9,7 +9,7 @@ use crate::sample::{
 };
 
 /// Every field of an update with what it takes.
-const FIELDS: [(&str, &str); 23] = [
+const FIELDS: [(&str, &str); 24] = [
     ("", "object"),
     ("/id", "string"),
     ("/space_id", "string"),
@@ -30,6 +30,7 @@ const FIELDS: [(&str, &str); 23] = [
     ("/external_ids/0/encoding", "string"),
     ("/external_ids/0/created_at", "string"),
     ("/external_ids/0/attached_at", "string"),
+    ("/external_ids/0/subscribed", "boolean"),
     ("/external_ids/1", "object"),
     ("/external_ids/1/type", "string"),
     ("/external_ids/1/id", "string"),
@@ -105,6 +106,7 @@ fn missing_fields_of_updates_are_refused() {
         "encoding",
         "created_at",
         "attached_at",
+        "subscribed",
         "profiles/0/external_ids",
     ];
     for (json, path, _) in all_fields() {

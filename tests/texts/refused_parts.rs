@@ -1,8 +1,8 @@
 //! The errors about destinations, about parts of updates, and of constructors, in full.
 
 use idgroup::{
-    Checked, Computation, Destination, Destinations, ExternalId, ExternalIdKey, MalformedTimestamp,
-    Membership, MergedProfile, ProfileUpdate, Timestamp, Trigger,
+    Checked, Computation, Destination, Destinations, ExternalId, ExternalIdKey, IdStrategy,
+    MalformedTimestamp, Membership, MergedProfile, ProfileUpdate, Timestamp, Trigger,
 };
 use serde::de::value::{self, BytesDeserializer, UnitDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
@@ -53,6 +53,64 @@ fn refused_destinations_name_field_and_destination() {
     add(json!([{"id": (long.clone())}, {"id": long}]));
     add(json!([{"id": "two\nlines"}, {"id": "two\nlines"}]));
     insta::assert_snapshot!(messages.0);
+}
+
+/// From texts, because a type can be given twice.
+#[test]
+fn refused_choices_name_type_and_destination() {
+    let mut messages = Messages::default();
+    let long = "x".repeat(80);
+    for fields in [
+        r#""id_strategies":{}"#,
+        r#""id_strategies":[]"#,
+        r#""id_strategies":["email"]"#,
+        r#""id_strategies":"latest""#,
+        r#""id_strategies":7"#,
+        r#""id_strategies":false"#,
+        r#""id_strategies":{"email":"newest"}"#,
+        r#""id_strategies":{"email":"all","phone":"All"}"#,
+        r#""id_strategies":{"email":""}"#,
+        r#""id_strategies":{"email":null}"#,
+        r#""id_strategies":{"email":true}"#,
+        r#""id_strategies":{"email":["latest"]}"#,
+        r#""id_strategies":{"email":{"strategy":"latest"}}"#,
+        r#""id_strategies":{"":"latest"}"#,
+        r#""id_strategies":{"email":"latest","":"latest"}"#,
+        r#""id_strategies":{"":"newest"}"#,
+        r#""id_strategies":{"email":"latest","phone":"all","email":"latest"}"#,
+        r#""id_strategies":{"email":"latest","email":"first"}"#,
+        r#""id_strategies":{"email":"latest"},"id_strategies":{"email":"latest"}"#,
+        r#""id_strategies":{"two\nlines":"newest"}"#,
+        &format!(r#""id_strategies":{{"{long}":"newest"}}"#),
+        &format!(r#""id_strategies":{{"email":"{long}"}}"#),
+        r#""dedupes_on":["email"],"id_strategies":{}"#,
+        r#""dedupes_on":["email"],"id_strategies":{"email":"all"}"#,
+        r#""id_strategies":{"phone":"latest"},"dedupes_on":["email"]"#,
+        r#""dedupes_on":["email","phone"],"id_strategies":{"email":"first","Phone":"latest"}"#,
+        r#""dedupes_on":["email"],"id_strategies":{"phone":"all"}"#,
+        r#""consent":"optional""#,
+        r#""consent":"Required""#,
+        r#""consent":"""#,
+        r#""consent":true"#,
+        r#""consent":7"#,
+        r#""consent":["required"]"#,
+        r#""consent":{"email":"required"}"#,
+        r#""consent":"required","consent":"required""#,
+        &format!(r#""consent":"{long}""#),
+        r#""id_strategy":{"email":"latest"}"#,
+        r#""subscribed":true"#,
+    ] {
+        messages.add(fields, refused::<Destinations>(&format!(r#"[{{"id":"dst_1",{fields}}}]"#)));
+    }
+    insta::assert_snapshot!(messages.0);
+}
+
+#[test]
+fn choices_that_are_null_are_absent() {
+    let with =
+        |fields: &str| serde_json::from_str::<Destination>(&format!(r#"{{"id":"dst_1"{fields}}}"#)).unwrap();
+    assert_eq!(with(r#","id_strategies":null,"consent":null"#), with(""));
+    assert!(with("").takes_all());
 }
 
 #[test]
@@ -139,6 +197,18 @@ fn constructors_refuse_the_same() {
     let destination = || Destination::new("dst_1").unwrap();
     messages.add("deduping_on", error(destination().deduping_on([""; 0])));
     messages.add("deduping_on", error(destination().deduping_on(["email", ""])));
+    let choosing = |strategies: &[(&'static str, IdStrategy)]| {
+        destination().deduping_on(["email"]).unwrap().with_id_strategies(strategies.iter().copied())
+    };
+    let (latest, first, all) = (IdStrategy::Latest, IdStrategy::First, IdStrategy::All);
+    messages.add("with_id_strategies", error(choosing(&[])));
+    messages.add("with_id_strategies", error(choosing(&[("email", latest), ("", latest)])));
+    messages.add("with_id_strategies", error(choosing(&[("email", latest), ("email", first)])));
+    messages.add("with_id_strategies", error(choosing(&[("email", all)])));
+    messages.add("with_id_strategies", error(choosing(&[("email", first), ("phone", first)])));
+    let phone = |strategy| destination().with_id_strategies([("phone", strategy)]).unwrap();
+    messages.add("deduping_on", error(phone(latest).deduping_on(["email"])));
+    messages.add("deduping_on", error(phone(all).maybe_deduping_on(Some(["phone"]))));
     messages.add("Destinations::new", error(Destinations::new([destination(), destination()])));
     messages.add("Timestamp", error("2026-01-05".parse::<Timestamp>()));
     messages.add("Timestamp", error(Timestamp::from_unix_nanoseconds(i128::MIN)));

@@ -30,6 +30,7 @@ pub fn email() -> Value {
         "encoding": "none",
         "created_at": "2025-12-01T08:00:00.125Z",
         "attached_at": "2025-12-02T08:00:00+02:00",
+        "subscribed": true,
     })
 }
 

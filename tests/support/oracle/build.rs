@@ -1,8 +1,8 @@
 //! The oracle's worlds as the library's own values, built from code and not from JSON.
 
 use idgroup::{
-    Collection, Computation, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile,
-    ProfileUpdate, Timestamp, Trigger,
+    Collection, Computation, Consent, Destination, Destinations, ExternalId, ExternalIdKey, IdStrategy,
+    Membership, MergedProfile, ProfileUpdate, Timestamp, Trigger,
 };
 
 use super::{ACCOUNTS, Tick};
@@ -38,6 +38,9 @@ pub fn external_id(id: &super::Id) -> ExternalId {
     }
     if let Some(tick) = id.attached_at {
         made = made.with_attached_at(timestamp(tick));
+    }
+    if let Some(subscribed) = id.subscribed {
+        made = made.with_subscribed(subscribed);
     }
     made
 }
@@ -85,16 +88,37 @@ pub fn update(update: &super::Update) -> ProfileUpdate {
     builder.build().unwrap()
 }
 
+fn strategy(name: &str) -> IdStrategy {
+    match name {
+        "latest" => IdStrategy::Latest,
+        "first" => IdStrategy::First,
+        "all" => IdStrategy::All,
+        _ => panic!("no such strategy: {name}"),
+    }
+}
+
+fn consent(name: &str) -> Consent {
+    match name {
+        "required" => Consent::Required,
+        "not_refused" => Consent::NotRefused,
+        _ => panic!("no such consent: {name}"),
+    }
+}
+
 pub fn destinations(destinations: &[super::Destination]) -> Destinations {
     Destinations::new(destinations.iter().map(|to| {
         let mut made = Destination::new(to.id).unwrap();
         if let Some(name) = to.name {
             made = made.with_name(name);
         }
-        match &to.dedupes_on {
-            Some(types) => made.deduping_on(types.iter().copied()).unwrap(),
-            None => made,
+        if let Some(types) = &to.dedupes_on {
+            made = made.deduping_on(types.iter().copied()).unwrap();
         }
+        if let Some(strategies) = &to.id_strategies {
+            let strategies = strategies.iter().map(|(kind, named)| (*kind, strategy(named)));
+            made = made.with_id_strategies(strategies).unwrap();
+        }
+        made.with_consent(to.consent.map(consent))
     }))
     .unwrap()
 }

@@ -38,6 +38,7 @@ pub struct Id {
     pub encoding: &'static str,
     pub created_at: Option<Tick>,
     pub attached_at: Option<Tick>,
+    pub subscribed: Option<bool>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -85,6 +86,21 @@ pub struct Destination {
     pub id: &'static str,
     pub name: Option<&'static str>,
     pub dedupes_on: Option<Vec<&'static str>>,
+    /// A type, and `latest`, `first` or `all`.
+    pub id_strategies: Option<Vec<(&'static str, &'static str)>>,
+    /// `required` or `not_refused`.
+    pub consent: Option<&'static str>,
+}
+
+impl Destination {
+    /// One that says nothing about itself.
+    pub fn named(id: &'static str) -> Self {
+        Self { id, name: None, dedupes_on: None, id_strategies: None, consent: None }
+    }
+
+    pub fn takes_all(&self) -> bool {
+        self.dedupes_on.is_none() && self.id_strategies.is_none() && self.consent.is_none()
+    }
 }
 
 /// What one destination gets: the IDs, in the order of the event, or why there is nothing.
@@ -115,7 +131,8 @@ pub struct Group {
 // ---------------------------------------------------------------------------------------------
 
 /// The same identity counts once. A known time beats an unknown one, the earliest known one wins;
-/// an encoding beats `none`, the smallest one wins. Only then does `attached_at` default to `created_at`.
+/// an encoding beats `none`, the smallest one wins; of what is known of subscription, `false` beats `true`.
+/// Only then does `attached_at` default to `created_at`.
 pub fn listed_once(listed: &[Id]) -> Vec<Id> {
     let mut once: Vec<Id> = Vec::new();
     for id in listed {
@@ -133,6 +150,13 @@ pub fn listed_once(listed: &[Id]) -> Vec<Id> {
             attached_at: match attached_at {
                 Some(known) => Some(known),
                 None => created_at,
+            },
+            subscribed: if same().any(|other| other.subscribed == Some(false)) {
+                Some(false)
+            } else if same().any(|other| other.subscribed == Some(true)) {
+                Some(true)
+            } else {
+                None
             },
         });
     }
@@ -172,14 +196,71 @@ fn in_event_order(mut ids: Vec<Id>) -> Vec<Id> {
 
 pub fn verdict(update: &Update, destination: &Destination) -> Verdict {
     let all = listed_once(&update.external_ids);
-    match &destination.dedupes_on {
-        None if all.is_empty() => Verdict::Drop("no_external_ids"),
-        None => Verdict::Send(in_event_order(all)),
-        Some(types) => deduping_verdict(update, types, &all),
+    let with_consent: Vec<Id> =
+        all.iter().filter(|id| has_consent(id, update, destination)).copied().collect();
+    let verdict = verdict_over(&with_consent, update, destination);
+    let whatever_the_consent = verdict_over(&all, update, destination);
+    match verdict {
+        // Where the check would not hold but for consent.
+        Verdict::Drop("no_relevant_external_id" | "added_id_not_relevant" | "no_external_ids")
+            if verdict != whatever_the_consent =>
+        {
+            Verdict::Drop("no_consent")
+        }
+        verdict => verdict,
     }
 }
 
-fn deduping_verdict(update: &Update, types: &[&str], all: &[Id]) -> Verdict {
+/// At its exits a plain destination gets all, so that whatever was ever sent can be taken back.
+fn has_consent(id: &Id, update: &Update, destination: &Destination) -> bool {
+    if destination.dedupes_on.is_none() && !update.is_in {
+        return true;
+    }
+    match destination.consent {
+        None => true,
+        Some("required") => id.subscribed == Some(true),
+        Some("not_refused") => id.subscribed != Some(false),
+        Some(other) => panic!("no such consent: {other}"),
+    }
+}
+
+/// The verdict if these were all the IDs that there are.
+fn verdict_over(ids: &[Id], update: &Update, destination: &Destination) -> Verdict {
+    match &destination.dedupes_on {
+        None => plain_verdict(update, destination, ids),
+        Some(types) => deduping_verdict(update, destination, types, ids),
+    }
+}
+
+fn plain_verdict(update: &Update, destination: &Destination, all: &[Id]) -> Verdict {
+    let sent: Vec<Id> = match &destination.id_strategies {
+        None => all.to_vec(),
+        Some(strategies) => strategies
+            .iter()
+            .flat_map(|(kind, strategy)| {
+                let strategy = if update.is_in { strategy } else { "all" };
+                chosen(strategy, kind, all)
+            })
+            .collect(),
+    };
+    match sent.is_empty() {
+        true => Verdict::Drop("no_external_ids"),
+        false => Verdict::Send(in_event_order(sent)),
+    }
+}
+
+/// Of the IDs of a type the latest, the first, which is the smallest in the order of latest, or all.
+fn chosen(strategy: &str, kind: &str, ids: &[Id]) -> Vec<Id> {
+    let of_this_type = ids.iter().filter(|id| id.key.kind == kind).copied();
+    match strategy {
+        "latest" => of_this_type.max_by(|a, b| latest_order(a).cmp(&latest_order(b))).into_iter().collect(),
+        "first" => of_this_type.min_by(|a, b| latest_order(a).cmp(&latest_order(b))).into_iter().collect(),
+        "all" => of_this_type.collect(),
+        other => panic!("no such strategy: {other}"),
+    }
+}
+
+fn deduping_verdict(update: &Update, destination: &Destination, types: &[&str], all: &[Id]) -> Verdict {
     let visible: Vec<Id> = match update.computed_at {
         None => all.to_vec(),
         Some(computed_at) => all
@@ -195,9 +276,10 @@ fn deduping_verdict(update: &Update, types: &[&str], all: &[Id]) -> Verdict {
     let distinct_types: BTreeSet<&str> = types.iter().copied().collect();
     let selection: Vec<Id> = distinct_types
         .iter()
-        .filter_map(|kind| {
-            let of_this_type = relevant.iter().filter(|id| id.key.kind == *kind);
-            of_this_type.max_by_key(|id| latest_order(id)).copied()
+        .flat_map(|kind| {
+            let mut strategies = destination.id_strategies.iter().flatten();
+            let strategy = strategies.find(|(of, _)| of == kind).map_or("latest", |(_, strategy)| *strategy);
+            chosen(strategy, kind, &relevant)
         })
         .collect();
     let send = Verdict::Send(in_event_order(selection));

@@ -44,6 +44,9 @@ impl Id {
         if let Some(tick) = self.attached_at {
             json["attached_at"] = json!(rfc3339(tick));
         }
+        if let Some(subscribed) = self.subscribed {
+            json["subscribed"] = json!(subscribed);
+        }
         json
     }
 }
@@ -108,6 +111,14 @@ impl Destination {
         }
         if let Some(types) = &self.dedupes_on {
             json["dedupes_on"] = json!(types);
+        }
+        if let Some(strategies) = &self.id_strategies {
+            for (kind, strategy) in strategies {
+                json["id_strategies"][*kind] = json!(strategy);
+            }
+        }
+        if let Some(consent) = self.consent {
+            json["consent"] = json!(consent);
         }
         json
     }
