@@ -122,7 +122,7 @@ fn check_choice(update: &ProfileUpdate, verdict: &DestinationVerdict<'_>) {
     };
     let strategies: BTreeMap<&str, IdStrategy> = strategies.collect();
     let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
-    for id in verdict.external_ids().iter() {
+    for id in verdict.external_ids() {
         *sent.entry(id.id_type()).or_default() += 1;
     }
     for (id_type, count) in sent {

@@ -360,6 +360,7 @@ fn choice_of(to: &Destination) -> Choice<'_> {
 
 /// A property proves what its cases reach: all verdicts, for all reasons, in all interesting ways.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a row each of what is reached")]
 fn generated_worlds_reach_everything() {
     const WORLDS: usize = 8000;
     let mut runner = TestRunner::deterministic();
