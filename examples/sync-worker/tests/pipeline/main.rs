@@ -1,4 +1,4 @@
-//! The worker as a process, between a mock of Kafka and a real PostgreSQL: see `test.sh`.
+//! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
 mod changes;
 mod crashes;
@@ -8,3 +8,4 @@ mod figures;
 mod kafka;
 mod load;
 mod process;
+mod real;

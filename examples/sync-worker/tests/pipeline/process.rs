@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::database::{Database, free_port};
-use crate::kafka::Broker;
+use crate::kafka::{Broker, Pipeline};
 
 /// A worker. Killed with the value.
 pub struct Worker {
@@ -25,7 +25,8 @@ impl Broker {
             .unwrap();
         let mut servers = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut servers).unwrap();
-        Self { child, servers: servers.trim().to_owned(), partitions }
+        let servers = servers.trim().to_owned();
+        Self { child, pipeline: Pipeline { servers, prefix: String::new(), partitions } }
     }
 
     /// `STOP` makes it stand still, and `CONT` go on.
@@ -42,25 +43,26 @@ impl Drop for Broker {
 }
 
 impl Worker {
-    pub fn start(broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), broker, database, arguments)
+    pub fn start(pipeline: &Pipeline, database: &Database, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), pipeline, database, arguments)
     }
 
-    pub fn start_by(command: Command, broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
+    pub fn start_by(command: Command, pipeline: &Pipeline, database: &Database, arguments: &[&str]) -> Self {
         let log = std::env::var("SYNC_WORKER_LOG").unwrap_or_else(|_| "off".to_owned());
-        Self::start_logging(command, &log, broker, database, arguments)
+        Self::start_logging(command, &log, pipeline, database, arguments)
     }
 
     pub fn start_logging(
         mut command: Command,
         log: &str,
-        broker: &Broker,
+        pipeline: &Pipeline,
         database: &Database,
         arguments: &[&str],
     ) -> Self {
         let port = free_port();
         let child = command
-            .args(["--log", log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
+            .args(["--log", log, "run", "--database-url", &database.url])
+            .args(pipeline.arguments())
             .args(["--listen", &format!("127.0.0.1:{port}")])
             // A killed member is missed after this long. The mock takes three seconds to begin a
             // group, and a shorter timeout would end its members while they wait.

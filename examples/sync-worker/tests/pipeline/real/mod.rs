@@ -1,0 +1,4 @@
+//! The worker on real brokers: three of Apache Kafka's, each a process, that tests share.
+
+mod cluster;
+mod promises;
