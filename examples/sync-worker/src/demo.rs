@@ -58,12 +58,11 @@ pub async fn demo() -> Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     let catalog = Arc::new(Catalog::new(store.clone()));
-    let identify = Worker::Identify(Identify { store, shared: shared.clone() });
-    let sync = Worker::Sync(Sync { catalog, rollout, shared: shared.clone() });
+    let identify = Worker::Identify(Identify::new(store, &shared));
+    let sync = Worker::Sync(Sync::new(catalog, rollout, &shared));
     let began = Instant::now();
-    let stages: Vec<_> = [identify, sync]
-        .map(|worker| tokio::spawn(Stage { worker, shared: shared.clone(), stop: stopped.clone() }.run()))
-        .into();
+    let stages: Vec<_> =
+        [identify, sync].map(|worker| tokio::spawn(Stage::new(worker, &shared, &stopped).run())).into();
     push(&shared.pipeline, &updates).await?;
     let shown = show(&shared.pipeline).await?;
     let took = began.elapsed().saturating_sub(SILENCE);
@@ -77,9 +76,9 @@ pub async fn demo() -> Result<()> {
 
 fn default_pipeline() -> Result<Pipeline> {
     use clap::Parser;
-    let cli = Cli::try_parse_from(["sync-worker", "run", "--database-url=", "--brokers="])?;
+    let cli = Cli::try_parse_from(["sync-worker", "run", "--brokers="])?;
     match cli.command {
-        Command::Run(run) => Ok(run.pipeline),
+        Command::Run(run) => run.pipeline.prepared(),
         _ => Err(anyhow!("`run` is parsed as another command")),
     }
 }

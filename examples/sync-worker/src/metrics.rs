@@ -25,6 +25,12 @@ pub struct Metrics {
     /// Tries that failed and are made again, by what was tried.
     pub retries: IntCounterVec,
     pub restarts: IntCounterVec,
+    /// Transactions that were aborted, and what was in them tried again.
+    pub aborts: IntCounterVec,
+    /// Partitions that do not go on where they were committed.
+    pub offset_resets: IntCounterVec,
+    /// Updates that were gone before they could be read.
+    pub expired: IntCounterVec,
     pub lag: IntGaugeVec,
     pub in_flight: IntGaugeVec,
     pub rollout_share: IntGaugeVec,
@@ -93,6 +99,24 @@ impl Metrics {
                 &["of"],
             )?,
             restarts: counter(&registry, "idgroup_stage_restarts_total", "stages begun anew", &["stage"])?,
+            aborts: counter(
+                &registry,
+                "idgroup_transactions_aborted_total",
+                "transactions that were aborted and tried again",
+                &["stage"],
+            )?,
+            offset_resets: counter(
+                &registry,
+                "idgroup_offset_resets_total",
+                "partitions that do not go on where they were committed",
+                &["stage"],
+            )?,
+            expired: counter(
+                &registry,
+                "idgroup_updates_expired_total",
+                "updates that were gone before they were read",
+                &["stage"],
+            )?,
             lag: gauge(
                 &registry,
                 "idgroup_lag",

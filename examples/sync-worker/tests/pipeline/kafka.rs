@@ -33,6 +33,7 @@ pub struct Output {
     pub key: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub payload: Vec<u8>,
+    pub is_null: bool,
 }
 
 pub struct Input {
@@ -179,6 +180,7 @@ impl Outputs {
             key: message.key().map(text),
             headers: headers.map(|header| (header.key.to_owned(), text(header.value.unwrap()))).collect(),
             payload: message.payload().unwrap_or_default().to_vec(),
+            is_null: message.payload().is_none(),
         });
         true
     }

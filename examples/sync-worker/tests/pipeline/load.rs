@@ -135,7 +135,11 @@ pub fn events(
     let output = |event: &idgroup::IdGroupEvent<'_>| Output {
         topic: topic.to_owned(),
         key: Some(update.profile_id().to_owned()),
-        headers: [("message_id".to_owned(), event.message_id().to_string())].into(),
+        headers: [("message_id".to_owned(), event.message_id().to_string())]
+            .into_iter()
+            .chain(update.computed_at().map(|time| ("computed_at".to_owned(), time.to_string())))
+            .collect(),
+        is_null: false,
         payload: serde_json::to_vec(event).unwrap(),
     };
     Ok(routed.events.iter().map(output).collect())
