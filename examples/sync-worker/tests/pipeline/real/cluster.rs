@@ -5,10 +5,11 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -45,15 +46,30 @@ struct Broker {
 }
 
 /// The cluster, which starts with the first test that asks for it.
-pub fn cluster() -> &'static Cluster {
+fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::start)
 }
 
-/// Tests that take brokers away do so one after another; the others share a cluster that is whole.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+static USERS: RwLock<()> = RwLock::new(());
+
+/// For tests that take brokers away: no other runs meanwhile.
+pub fn alone() -> (&'static Cluster, RwLockWriteGuard<'static, ()>) {
+    let guard = USERS.write().unwrap_or_else(PoisonError::into_inner);
+    let cluster = cluster();
+    // Whoever had it before may have failed in the middle.
+    (0..BROKERS).for_each(|broker| {
+        cluster.signal(broker, "CONT");
+        cluster.go_on(broker);
+    });
+    cluster.wait_until_whole();
+    (cluster, guard)
+}
+
+/// For tests that share a cluster which is whole.
+pub fn together() -> (&'static Cluster, RwLockReadGuard<'static, ()>) {
+    let guard = USERS.read().unwrap_or_else(PoisonError::into_inner);
+    (cluster(), guard)
 }
 
 impl Cluster {
@@ -118,6 +134,50 @@ impl Cluster {
             created.unwrap();
         }
         pipeline
+    }
+
+    /// Changes a setting of a topic.
+    pub fn set(&self, topic: &str, key: &str, value: &str) {
+        self.tool(
+            "kafka.admin.ConfigCommand",
+            &[
+                "--alter",
+                "--entity-type",
+                "topics",
+                "--entity-name",
+                topic,
+                "--add-config",
+                &format!("{key}={value}"),
+            ],
+        );
+    }
+
+    /// One of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        run(Command::new("java")
+            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=ERROR", "-cp"])
+            .arg(jars())
+            .args([class, "--bootstrap-server", &self.servers()])
+            .args(arguments));
+    }
+
+    /// The next offset that a stage's group reads in each partition, and the end of the partition.
+    pub fn progress(&self, pipeline: &Pipeline, stage: &str, topic: &str) -> Vec<(i64, i64)> {
+        let topic = format!("{}{topic}", pipeline.prefix);
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.servers())
+            .set("group.id", format!("{}group-{stage}", pipeline.prefix))
+            .create()
+            .unwrap();
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition_range(&topic, 0, pipeline.partitions - 1);
+        let committed = consumer.committed_offsets(partitions, Duration::from_secs(30)).unwrap();
+        let progress = committed.elements().into_iter().map(|element| {
+            let (_, end) =
+                consumer.fetch_watermarks(&topic, element.partition(), Duration::from_secs(30)).unwrap();
+            (element.offset().to_raw().unwrap_or(-1).max(0), end)
+        });
+        progress.collect()
     }
 
     pub fn admin(&self) -> AdminClient<DefaultClientContext> {
