@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::{Partition, Statistics};
 use rdkafka::{ClientContext, TopicPartitionList};
 
@@ -53,6 +55,9 @@ pub fn configuration(pipeline: &Pipeline, own: &[(&str, String)]) -> ClientConfi
     }
     configuration
 }
+
+/// Listens to a client that is only asked something, whose errors are answers.
+pub struct Quiet;
 
 impl Events {
     pub fn new(stage: StageName, shared: &Shared, offsets: Arc<Mutex<Offsets>>) -> Self {
@@ -122,20 +127,23 @@ impl ClientContext for Events {
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         if is_refused_entry(code) {
-            self.shared.health.waits(&self.brokers(), reason_alone(reason));
+            // Which says it in one line: every broker gives the same answer, to every try.
+            return self.shared.health.waits(&self.brokers(), reason_alone(reason));
         }
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.retain(|(_, at)| at.elapsed() < BETWEEN_ERRORS);
         if !said.iter().any(|(before, _)| *before == code) {
             said.push((code, Instant::now()));
-            tracing::warn!(stage = self.stage.as_str(), reason = reason_alone(reason), "kafka");
+            tracing::warn!(stage = self.stage.as_str(), reason, "kafka");
         }
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
-            // `error` hears of a failed connection too.
-            _ if facility == "FAIL" => tracing::debug!(target: "librdkafka", facility, message),
+            // `error` hears of a failed connection too; and consumers' properties are no producers'.
+            _ if facility == "FAIL" || facility == "CONFWARN" => {
+                tracing::debug!(target: "librdkafka", facility, message)
+            }
             RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, message),
             RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
                 tracing::info!(target: "librdkafka", facility, message);
@@ -179,6 +187,24 @@ impl ConsumerContext for Events {
     }
 }
 
+impl ClientContext for Quiet {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "librdkafka", facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
 /// Errors that say that brokers are there and let nobody in, or not this client.
 fn is_refused_entry(code: RDKafkaErrorCode) -> bool {
     matches!(
@@ -191,9 +217,13 @@ fn is_refused_entry(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// What librdkafka says, without the times and numbers that it appends.
+/// What librdkafka says, without the broker that it begins with and the times that it appends.
 fn reason_alone(reason: &str) -> &str {
-    reason.rsplit_once(" (after ").map_or(reason, |(reason, _)| reason)
+    let reason = reason.rsplit_once(" (after ").map_or(reason, |(reason, _)| reason);
+    match reason.split_once(": ") {
+        Some((broker, reason)) if broker.contains("://") => reason,
+        _ => reason,
+    }
 }
 
 #[cfg(test)]
@@ -204,7 +234,7 @@ mod tests {
     fn a_reason_is_the_same_each_time() {
         assert_eq!(
             reason_alone("ssl://b:1/1: SSL handshake failed: unknown CA (after 3ms in state SSL_HANDSHAKE)"),
-            "ssl://b:1/1: SSL handshake failed: unknown CA"
+            "SSL handshake failed: unknown CA"
         );
         assert_eq!(reason_alone("1/1 brokers are down"), "1/1 brokers are down");
     }

@@ -59,11 +59,14 @@ const AFTER_DRAINING: Duration = Duration::from_secs(3);
 fn main() -> ExitCode {
     match begin() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
+}
+
+/// Says in one line why, and ends the process at once: what still waits for brokers would wait on.
+fn fail(error: &anyhow::Error) -> ! {
+    eprintln!("error: {error:#}");
+    std::process::exit(1)
 }
 
 fn begin() -> Result<()> {
@@ -78,7 +81,7 @@ fn begin() -> Result<()> {
         .worker_threads(cli.threads.max(2))
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command {
             Command::Run(options) => run(*options).await,
             Command::Migrate(database) => migrate::migrate(&Connect::new(&database)?).await,
@@ -94,7 +97,8 @@ fn begin() -> Result<()> {
                 Ok(())
             }
         }
-    })
+    });
+    result.inspect_err(|error| fail(error))
 }
 
 async fn run(options: Run) -> Result<()> {

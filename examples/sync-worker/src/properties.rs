@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use rdkafka::config::{ClientConfig, FromClientConfig};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 use rdkafka::types::RDKafkaConfRes;
 
 use crate::cli::{Pipeline, StageName};
-use crate::kafka::configuration;
+use crate::kafka::{Quiet, configuration};
 use crate::sink::{self, Limit};
 use crate::source;
 
@@ -68,12 +68,12 @@ pub fn secret(path: &Path) -> Result<String> {
 /// Makes each kind of client once, so that what can't work is found before anything begins.
 pub fn check(pipeline: &Pipeline) -> Result<()> {
     let (stage, limit) = (StageName::Sync, Limit::OneMessage);
-    make::<BaseConsumer>(&configuration(pipeline, &source::settings(stage, pipeline)))?;
-    make::<BaseProducer>(&configuration(pipeline, &sink::settings(stage, pipeline, limit)))
+    make::<BaseConsumer<Quiet>>(&configuration(pipeline, &source::settings(stage, pipeline)))?;
+    make::<BaseProducer<Quiet>>(&configuration(pipeline, &sink::settings(stage, pipeline, limit)))
 }
 
-fn make<T: FromClientConfig>(configuration: &ClientConfig) -> Result<()> {
-    match configuration.create::<T>() {
+fn make<T: FromClientConfigAndContext<Quiet>>(configuration: &ClientConfig) -> Result<()> {
+    match T::from_config_and_context(configuration, Quiet) {
         Ok(_) => Ok(()),
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, key, _)) => {
             bail!("there is no property `{key}` of Kafka's clients")

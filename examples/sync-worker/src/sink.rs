@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Headers, Message, OwnedHeaders};
@@ -17,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cli::{Pipeline, StageName};
 use crate::dead_letter::DeadLetter;
-use crate::kafka::{Events, Shared, configuration};
+use crate::kafka::{Events, Quiet, Shared, configuration};
 use crate::outcome::{Acknowledged, Outcome, Planned};
 
 const WHILE_QUEUE_IS_FULL: Duration = Duration::from_millis(5);
@@ -220,7 +219,7 @@ async fn limit(pipeline: &Pipeline) -> usize {
 }
 
 async fn limits(pipeline: &Pipeline) -> Result<usize> {
-    let admin: AdminClient<DefaultClientContext> = configuration(pipeline, &[]).create()?;
+    let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
     let topics =
         [&pipeline.identified_output, &pipeline.outbound, &pipeline.outbound_slow, &pipeline.dead_letter];
     let topics = topics.map(|topic| ResourceSpecifier::Topic(topic));

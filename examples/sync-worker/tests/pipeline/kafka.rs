@@ -119,10 +119,16 @@ impl Pipeline {
 
 impl Input {
     pub fn send(&self, topic: &str, key: &str, payload: Option<&[u8]>) {
+        self.send_at(None, topic, key, payload);
+    }
+
+    /// With this time, in milliseconds since the epoch.
+    pub fn send_at(&self, time: Option<i64>, topic: &str, key: &str, payload: Option<&[u8]>) {
         let topic = format!("{}{topic}", self.prefix);
         loop {
             let mut record = BaseRecord::<str, [u8]>::to(&topic).key(key);
             record.payload = payload;
+            record.timestamp = time;
             match self.producer.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {

@@ -1,5 +1,6 @@
 //! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
+mod certificates;
 mod changes;
 mod crashes;
 mod database;
@@ -9,3 +10,4 @@ mod kafka;
 mod load;
 mod process;
 mod real;
+mod security;

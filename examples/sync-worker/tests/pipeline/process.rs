@@ -97,17 +97,7 @@ impl Worker {
 
     /// The status and the body of a page.
     pub fn page(&self, path: &str) -> (u16, String) {
-        let mut answer = String::new();
-        let read = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-            stream.read_to_string(&mut answer)
-        });
-        if read.is_err() {
-            return (0, String::new());
-        }
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        page(&self.address(), path)
     }
 
     /// Where its pages are.
@@ -143,6 +133,21 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The status and the body of a page; 0 where there is none.
+pub fn page(address: &str, path: &str) -> (u16, String) {
+    let mut answer = String::new();
+    let read = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    if read.is_err() {
+        return (0, String::new());
+    }
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }
 
 #[track_caller]

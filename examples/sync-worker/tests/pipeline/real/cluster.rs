@@ -1,20 +1,23 @@
 //! A cluster of the tests' own, on loopback: three brokers, each also a controller.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
 
+use crate::certificates::make_certificates;
 use crate::database::{block_on, free_port};
 use crate::kafka::Pipeline;
 
@@ -91,7 +94,7 @@ impl Cluster {
             ports: (0..BROKERS).map(|_| ports()).collect(),
             _sweeper: sweeper,
         };
-        certificates(&cluster.directory);
+        make_certificates(&cluster.directory);
         for broker in 0..BROKERS {
             let path = cluster.path(broker);
             fs::create_dir_all(&path).unwrap();
@@ -116,9 +119,9 @@ impl Cluster {
         servers.join(",")
     }
 
-    /// A file of the cluster's: `ca.pem`, `other-ca.pem`, `server.key`, `server.pem`.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+    /// A file of the cluster's, `ca.pem` or `other-ca.pem` for one.
+    pub fn file(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
     }
 
     /// Topics of a test's own, with three replicas of which two must have each message.
@@ -161,23 +164,33 @@ impl Cluster {
             .args(arguments));
     }
 
-    /// The next offset that a stage's group reads in each partition, and the end of the partition.
-    pub fn progress(&self, pipeline: &Pipeline, stage: &str, topic: &str) -> Vec<(i64, i64)> {
+    /// How many updates a stage's group has not committed, as a reader of what is committed sees them.
+    pub fn uncommitted(&self, pipeline: &Pipeline, stage: &str, topic: &str) -> usize {
         let topic = format!("{}{topic}", pipeline.prefix);
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.servers())
             .set("group.id", format!("{}group-{stage}", pipeline.prefix))
+            .set("auto.offset.reset", "earliest")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
             .create()
             .unwrap();
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_range(&topic, 0, pipeline.partitions - 1);
-        let committed = consumer.committed_offsets(partitions, Duration::from_secs(30)).unwrap();
-        let progress = committed.elements().into_iter().map(|element| {
-            let (_, end) =
-                consumer.fetch_watermarks(&topic, element.partition(), Duration::from_secs(30)).unwrap();
-            (element.offset().to_raw().unwrap_or(-1).max(0), end)
-        });
-        progress.collect()
+        partitions.set_all_offsets(Offset::Stored).unwrap();
+        consumer.assign(&partitions).unwrap();
+        let mut ended = BTreeSet::new();
+        let mut read = 0;
+        let began = Instant::now();
+        while ended.len() < usize::try_from(pipeline.partitions).unwrap() {
+            assert!(began.elapsed() < PATIENCE, "what {stage} has committed is not known");
+            match consumer.poll(Duration::from_millis(200)) {
+                Some(Ok(_)) => read += 1,
+                Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
+                Some(Err(_)) | None => (),
+            }
+        }
+        read
     }
 
     pub fn admin(&self) -> AdminClient<DefaultClientContext> {
@@ -279,7 +292,6 @@ impl Cluster {
             .zip(&self.ports)
             .map(|(node, ports)| format!("{node}@127.0.0.1:{}", ports.controller))
             .collect();
-        let file = |name: &str| self.directory.join(name).display().to_string();
         let mut properties = String::new();
         for (key, value) in [
             ("process.roles", "broker,controller".to_owned()),
@@ -320,7 +332,7 @@ impl Cluster {
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;".to_owned(),
             ),
             ("ssl.keystore.type", "PEM".to_owned()),
-            ("ssl.keystore.location", file("keystore.pem")),
+            ("ssl.keystore.location", self.file("keystore.pem")),
         ] {
             writeln!(properties, "{key}={value}").unwrap();
         }
@@ -351,23 +363,6 @@ impl Cluster {
             fs::write(data.join("meta.properties"), properties).unwrap();
         }
     }
-}
-
-/// A certificate authority, a server's certificate by it, and another authority.
-fn certificates(directory: &Path) {
-    let openssl = |arguments: &str| {
-        run(Command::new("openssl").args(arguments.split(' ')).current_dir(directory));
-    };
-    let request = "req -x509 -newkey rsa:2048 -nodes -days 30";
-    openssl(&format!("{request} -keyout ca.key -out ca.pem -subj /CN=authority"));
-    openssl(&format!("{request} -keyout other-ca.key -out other-ca.pem -subj /CN=other"));
-    openssl("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost");
-    fs::write(directory.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n").unwrap();
-    openssl(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out server.pem",
-    );
-    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
-    fs::write(directory.join("keystore.pem"), read("server.key") + &read("server.pem")).unwrap();
 }
 
 /// The class path: what `test.sh` has found or brought.

@@ -2,4 +2,8 @@
 
 mod cluster;
 mod promises;
+mod refusals;
+mod secure;
 mod transactions;
+mod waiting;
+mod watching;
