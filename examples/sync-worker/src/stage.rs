@@ -210,12 +210,13 @@ impl Stage {
                     decided -= now.len();
                     rest.drain(..now.len());
                     most *= 2;
+                    pauses = Pauses::default();
                 }
                 Err(Failed::ForGood(error)) => return Err(error),
                 Err(Failed::Now(error)) => {
                     tracing::warn!(stage = self.name().as_str(), error = format!("{error:#}"), "aborting");
                     self.shared.metrics.aborts.with_label_values(&[self.name().as_str()]).inc();
-                    sink.abort(now, || self.beat()).await?;
+                    let refused = sink.abort(now, || self.beat()).await?;
                     if reports.failure.has_changed().unwrap_or(true) {
                         self.failed(Ok(()), reports)?;
                     }
@@ -223,8 +224,11 @@ impl Stage {
                     decided = current[..decided].iter().filter(|is_current| **is_current).count();
                     let mut current = current.into_iter();
                     rest.retain(|_| current.next().unwrap_or_default());
-                    most = (most / 2).max(1);
-                    tokio::time::sleep(pauses.advance()).await;
+                    // What was refused is out of the way.
+                    if refused == 0 {
+                        most = (most / 2).max(1);
+                        tokio::time::sleep(pauses.advance()).await;
+                    }
                 }
             }
             if decided == 0 {

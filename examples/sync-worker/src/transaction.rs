@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::Producer;
+use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::outcome::Outcome;
-use crate::sink::Sink;
+use crate::sink::{Deliveries, Sink};
 use crate::source::{Fenced, Source};
 
 /// For one call. What is not done by then is called again, so that a stage which waits for brokers says
 /// that it lives, and ends when it is told to.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Why a transaction was not committed.
 pub enum Failed {
@@ -27,7 +29,7 @@ pub enum Failed {
 impl Sink {
     /// Fences whoever had this worker's transactional id before. Ends the transaction that it left.
     pub async fn init_transactions(&self, beat: impl Fn()) -> Result<()> {
-        self.again(&beat, || self.producer.init_transactions(PATIENCE))
+        self.again(&beat, |producer| producer.init_transactions(PATIENCE))
             .await
             .map_err(for_good)
             .context("can't begin to use transactions")
@@ -53,7 +55,7 @@ impl Sink {
             }
         }
         // All outputs are with the brokers before anything is said of offsets.
-        self.again(&beat, || self.producer.flush(PATIENCE)).await.map_err(failed)?;
+        self.again(&beat, |producer| producer.flush(PATIENCE)).await.map_err(failed)?;
         // The group's generation is taken first. If partitions move after this, the group's coordinator
         // refuses the offsets; if they moved before, the check finds it.
         let group = source.group_metadata().ok_or_else(|| Failed::Now(anyhow!("not in a consumer group")))?;
@@ -61,21 +63,24 @@ impl Sink {
             return Err(Failed::Now(anyhow!("a partition was handed over")));
         }
         let offsets = offsets(source.topic(), outcomes).map_err(failed)?;
-        self.again(&beat, || self.producer.send_offsets_to_transaction(&offsets, &group, PATIENCE))
+        self.again(&beat, move |producer| producer.send_offsets_to_transaction(&offsets, &group, PATIENCE))
             .await
             .map_err(failed)?;
-        self.again(&beat, || self.producer.commit_transaction(PATIENCE)).await.map_err(failed)
+        self.again(&beat, |producer| producer.commit_transaction(PATIENCE)).await.map_err(failed)
     }
 
-    /// Ends a transaction that is not to be, and finds out which updates had outputs that were refused.
-    pub async fn abort(&self, outcomes: &[Arc<Outcome>], beat: impl Fn()) -> Result<()> {
-        self.again(&beat, || self.producer.abort_transaction(PATIENCE)).await.map_err(for_good)?;
+    /// Ends a transaction that is not to be. Updates that had outputs which were refused are dead letters
+    /// in the next one; returns how many.
+    pub async fn abort(&self, outcomes: &[Arc<Outcome>], beat: impl Fn()) -> Result<usize> {
+        self.again(&beat, |producer| producer.abort_transaction(PATIENCE)).await.map_err(for_good)?;
+        let mut refused = 0;
         for outcome in outcomes {
             if outcome.take_refusal() {
                 self.replan(outcome).await?;
+                refused += 1;
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     async fn replan(&self, outcome: &Arc<Outcome>) -> Result<()> {
@@ -87,16 +92,24 @@ impl Sink {
     async fn again(
         &self,
         beat: &impl Fn(),
-        call: impl Fn() -> Result<(), KafkaError>,
+        call: impl Fn(&ThreadedProducer<Deliveries>) -> Result<(), KafkaError> + Send + Sync + 'static,
     ) -> Result<(), KafkaError> {
+        let call = Arc::new(call);
         loop {
-            match tokio::task::block_in_place(&call) {
-                Err(error) if is_unfinished(&error) => (),
-                result => return result,
+            let (producer, call) = (self.producer.clone(), call.clone());
+            // On a thread of its own: some calls don't keep to the time that they are given.
+            let mut called = tokio::task::spawn_blocking(move || call(&producer));
+            let result = loop {
+                tokio::select! {
+                    result = &mut called => break result,
+                    () = tokio::time::sleep(BEAT) => beat(),
+                }
+            };
+            match result {
+                Ok(Err(error)) if is_unfinished(&error) => beat(),
+                Ok(result) => return result,
+                Err(_) => return Err(KafkaError::Canceled),
             }
-            beat();
-            // Whoever waits for the stage's end has a turn.
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

@@ -10,4 +10,5 @@ mod kafka;
 mod load;
 mod process;
 mod real;
+mod redriven;
 mod security;

@@ -56,17 +56,26 @@ fn cluster() -> &'static Cluster {
 
 static USERS: RwLock<()> = RwLock::new(());
 
+/// Leaves a whole cluster to the next test, also if this one has failed in the middle.
+pub struct Alone(&'static Cluster, #[allow(dead_code, reason = "it is held")] RwLockWriteGuard<'static, ()>);
+
 /// For tests that take brokers away: no other runs meanwhile.
-pub fn alone() -> (&'static Cluster, RwLockWriteGuard<'static, ()>) {
+pub fn alone() -> (&'static Cluster, Alone) {
     let guard = USERS.write().unwrap_or_else(PoisonError::into_inner);
-    let cluster = cluster();
-    // Whoever had it before may have failed in the middle.
-    (0..BROKERS).for_each(|broker| {
-        cluster.signal(broker, "CONT");
-        cluster.go_on(broker);
-    });
-    cluster.wait_until_whole();
-    (cluster, guard)
+    (cluster(), Alone(cluster(), guard))
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        (0..BROKERS).for_each(|broker| {
+            self.0.signal(broker, "CONT");
+            self.0.go_on(broker);
+        });
+        let began = Instant::now();
+        while !self.0.is_whole() && began.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(200));
+        }
+    }
 }
 
 /// For tests that share a cluster which is whole.
@@ -132,7 +141,7 @@ impl Cluster {
             NewTopic::new(topic, partitions, TopicReplication::Fixed(3)).set("min.insync.replicas", "2")
         });
         let topics: Vec<NewTopic<'_>> = topics.collect();
-        let created = block_on(self.admin().create_topics(&topics, &AdminOptions::new())).unwrap();
+        let created = block_on(self.admin().create_topics(&topics, &slowly())).unwrap();
         for created in created {
             created.unwrap();
         }
@@ -369,6 +378,12 @@ impl Cluster {
 fn jars() -> PathBuf {
     let jars = std::env::var_os("KAFKA_JARS").map(PathBuf::from);
     jars.expect("`KAFKA_JARS` names no brokers: `test.sh` brings them").join("*")
+}
+
+/// With time for a busy machine.
+pub fn slowly() -> AdminOptions {
+    let patience = Some(Duration::from_secs(60));
+    AdminOptions::new().request_timeout(patience).operation_timeout(patience)
 }
 
 fn signal(pid: u32, name: &str) {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use idgroup::ExternalId;
-use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::crashes::{assert_nothing_lost, prepare, push};
@@ -11,7 +10,7 @@ use crate::database::{Server, block_on, shared};
 use crate::kafka::Output;
 use crate::load::{ROLLOUT_FOR_ALL, all_events, generate, load_destinations};
 use crate::process::{Worker, wait_until};
-use crate::real::cluster::together;
+use crate::real::cluster::{slowly, together};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -96,7 +95,7 @@ fn updates_that_expired_before_they_were_read_are_counted() {
     push(&pipeline, &updates[200..], Duration::from_millis(10), || ());
     let mut before = TopicPartitionList::new();
     before.add_partition_offset("expired.compute-output", 0, Offset::Offset(250)).unwrap();
-    block_on(cluster.admin().delete_records(&before, &AdminOptions::new())).unwrap();
+    block_on(cluster.admin().delete_records(&before, &slowly())).unwrap();
     let worker = Worker::start(&pipeline, &database, &[]);
     wait_until("said aloud", PATIENCE, || {
         worker.metric("idgroup_updates_expired_total{stage=\"identify\"}") == 50.0

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
@@ -16,7 +15,7 @@ use crate::database::{Database, Server, block_on, free_port};
 use crate::kafka::Pipeline;
 use crate::load::Computed;
 use crate::process::{Worker, page, wait_until};
-use crate::real::cluster::{Cluster, together};
+use crate::real::cluster::{Cluster, slowly, together};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -193,5 +192,5 @@ fn leave_what_expires(cluster: &Cluster, pipeline: &Pipeline, database: &Databas
     for partition in 0..pipeline.partitions {
         ends.add_partition_offset("watching.compute-output", partition, Offset::End).unwrap();
     }
-    block_on(cluster.admin().delete_records(&ends, &AdminOptions::new())).unwrap();
+    block_on(cluster.admin().delete_records(&ends, &slowly())).unwrap();
 }
