@@ -164,9 +164,11 @@ fn every_query_has_data_and_every_alert_fires() {
 
     // Updates whose outputs don't fit: each is found by a transaction that is aborted.
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
+    let input = other.input();
     for _ in 0..12 {
-        other.input().send("identified-output", "key", Some(large.as_bytes()));
+        input.send("identified-output", "key", Some(large.as_bytes()));
     }
+    input.flush();
     prometheus.wait_for(&["SyncWorkerTransactionsAbort"]);
 
     // A topic that takes less than it has said.
