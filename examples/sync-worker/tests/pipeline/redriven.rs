@@ -127,7 +127,7 @@ fn events_say_which_of_two_lanes_is_ahead() {
     database.execute(ROLLOUT_FOR_ALL);
     let broker = Broker::start(1);
     let input = broker.input();
-    // The entry is six messages, the exit four: nobody takes messages of a deduping destination back.
+    // The entry is four messages, the exit two: nobody takes messages of a deduping destination back.
     for (id, membership, time) in
         [("upd_in", "in", "2026-01-05T10:00:00Z"), ("upd_out", "out", "2026-01-05T10:00:01Z")]
     {
@@ -138,7 +138,7 @@ fn events_say_which_of_two_lanes_is_ahead() {
         input.send("compute-output", "use_3", Some(update.to_string().as_bytes()));
     }
     input.flush();
-    let _worker = Worker::start(&broker, &database, &["--slow-above", "5"]);
+    let _worker = Worker::start(&broker, &database, &["--slow-above", "3"]);
     let mut outputs = broker.outputs();
     let of = |all: &[Output], id: &str| -> Vec<Output> {
         let is_of = |output: &&Output| {
