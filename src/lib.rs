@@ -6,6 +6,7 @@
 //! | input | [`ProfileUpdate`], [`ExternalId`], [`Trigger`], [`Destinations`], [`Gap`], [`InputError`], [`Checked`] |
 //! | the decision | [`decide`], [`explain`], [`Decision`], [`Verdict`], [`DropReason`] |
 //! | output | [`IdGroupEvent`], [`OwnedIdGroupEvent`], [`OutboundMessages`], [`DeliveryKey`], [`Amplification`] |
+//! | other forms of output | [`segment`] |
 //! | releasing it | [`decide_legacy`], [`compare`](mod@compare), [`Rollout`], [`Release`] |
 //! | watching it | [`Observer`], [`Counts`] |
 #![no_std]
@@ -46,6 +47,7 @@ mod invariant;
 mod label;
 mod observe;
 mod release;
+pub mod segment;
 
 pub use decide::explain::{DestinationVerdict, DestinationVerdicts, Explanation, explain, explain_with};
 pub use decide::verdict::{DropReason, Verdict};

@@ -12,6 +12,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::str::FromStr;
 
 use idgroup::compare::*;
+use idgroup::segment::*;
 use idgroup::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,8 @@ auto_traits! {
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
+    AudienceSettings, Call<'static>, CallId, CallSettings, CallType, Calls<'static>, DestinationSettings,
+    Refusal<'static>, RefusalReason, Routes<'static>, Supplied<'static>,
 }
 
 /// What a listing of sources can't say: these are read and written, and these are errors.
@@ -61,8 +64,11 @@ const _: fn() = || {
     fn is_read_and_written<T: DeserializeOwned + Serialize>() {}
     fn is_error<T: core::error::Error>() {}
     fn is_text<T: Copy + DeserializeOwned + Display + FromStr<Err = InputError> + Hash + Ord + Serialize>() {}
+    is_read_and_written::<AudienceSettings>();
+    is_read_and_written::<CallSettings>();
     is_read_and_written::<Computation>();
     is_read_and_written::<Destination>();
+    is_read_and_written::<DestinationSettings>();
     is_read_and_written::<Destinations>();
     is_read_and_written::<ExternalId>();
     is_read_and_written::<ExternalIdKey>();
@@ -73,6 +79,8 @@ const _: fn() = || {
     is_read_and_written::<Rollout>();
     is_read_and_written::<Timestamp>();
     is_read_and_written::<Trigger>();
+    is_text::<CallId>();
+    is_text::<CallType>();
     is_text::<Collection>();
     is_text::<DropReason>();
     is_text::<Gap>();
@@ -81,6 +89,7 @@ const _: fn() = || {
     is_text::<Lane>();
     is_text::<Membership>();
     is_text::<MessageId>();
+    is_text::<RefusalReason>();
     is_text::<RouteReason>();
     is_text::<Step>();
     is_text::<TriggerReason>();
@@ -96,7 +105,19 @@ const _: () = {
             let _: fn($type) -> &'static str = <$type>::as_str;
         )*};
     }
-    labels!(Collection, DropReason, Flow, Gap, Lane, Membership, RouteReason, Step, TriggerReason);
+    labels!(
+        CallType,
+        Collection,
+        DropReason,
+        Flow,
+        Gap,
+        Lane,
+        Membership,
+        RefusalReason,
+        RouteReason,
+        Step,
+        TriggerReason
+    );
 
     macro_rules! hex_ids {
         ($($type:ty),*) => {$(
@@ -104,7 +125,7 @@ const _: () = {
             let _: fn(&$type) -> &[u8; 16] = <$type>::as_bytes;
         )*};
     }
-    hex_ids!(IdGroupHash, MessageId);
+    hex_ids!(CallId, IdGroupHash, MessageId);
 };
 
 /// Everything that is listed can be gone through, from both ends, and says how long it is.

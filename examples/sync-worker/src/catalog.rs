@@ -63,6 +63,16 @@ impl Catalog {
         }
     }
 
+    /// Forgets that there are no such computations.
+    pub fn ask_again(&self, computations: &[&str]) {
+        let mut known = self.lock();
+        for computation in computations {
+            if known.destinations.get(*computation).is_some_and(|connected| matches!(**connected, Ok(None))) {
+                known.destinations.remove(*computation);
+            }
+        }
+    }
+
     fn known<'n, T: Clone>(
         &self,
         names: &[&'n str],

@@ -5,24 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use idgroup::{Comparing, Flag, Gate, Rollout};
+use idgroup::{Comparing, Flag, Gate, Rollout, Share};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
 use crate::catalog::Catalog;
+use crate::connect::{Connect, without_values};
 use crate::kafka::Shared;
-use crate::postgres::{configuration, without_values};
 use crate::retry::Pauses;
 use crate::rollout_config::RolloutConfig;
 
 /// The rollout is read this often even if nobody says that it has changed, so that the emergency
-/// shutoff does not depend on a notification, and a silent connection is found out.
+/// shutoff does not depend on a notification, and a silent connection is found out. So is the catalog's
+/// version.
 const HOW_OFTEN: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub struct Changes {
-    pub url: String,
+    pub connect: Connect,
     pub catalog: Arc<Catalog>,
     /// `None` where the rollout comes from elsewhere.
     pub rollout: Option<RolloutConfig>,
@@ -38,17 +39,15 @@ impl Changes {
                 Ok(()) => "the connection was closed".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            self.shared.health.set("changes in the database", false);
+            self.shared.health.waits("changes in the database", &error);
             self.shared.metrics.retries.with_label_values(&["changes"]).inc();
-            tracing::warn!(error, "not following changes");
             tokio::time::sleep(pauses.advance()).await;
         }
     }
 
     async fn listen(&self, pauses: &mut Pauses) -> Result<()> {
-        let connect = configuration(&self.url)?;
         let (client, mut connection) =
-            timeout(PATIENCE, connect.connect(NoTls)).await.context("connecting")?.map_err(without_values)?;
+            timeout(PATIENCE, self.connect.open()).await.context("connecting takes too long")??;
         let (sender, mut notifications) = mpsc::unbounded_channel();
         let driver = tokio::spawn(async move {
             while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
@@ -68,29 +67,44 @@ impl Changes {
             .await
             .context("listening")?
             .map_err(without_values)?;
+        let mut seen = self.read(&client).await?;
         // Whatever changed while nobody listened.
         self.catalog.changed("");
-        self.read_rollout(&client).await?;
         self.shared.health.set("changes in the database", true);
         *pauses = Pauses::default();
         loop {
             tokio::select! {
                 notification = notifications.recv() => match notification.as_deref() {
-                    Some("rollout") => self.read_rollout(&client).await?,
-                    Some(what) => self.catalog.changed(what),
+                    Some("rollout") => drop(self.read(&client).await?),
+                    Some(what) => match what.strip_prefix("version ") {
+                        // What it names has come before it.
+                        Some(version) if version.parse() == Ok(seen + 1) => seen += 1,
+                        Some(_) => (),
+                        None => self.catalog.changed(what),
+                    },
                     None => return Ok(()),
                 },
-                () = tokio::time::sleep(HOW_OFTEN) => self.read_rollout(&client).await?,
+                () = tokio::time::sleep(HOW_OFTEN) => {
+                    let version = self.read(&client).await?;
+                    // A notification is lost, or still on its way.
+                    if version != seen {
+                        self.catalog.changed("");
+                        seen = version;
+                    }
+                }
             }
         }
     }
 
-    async fn read_rollout(&self, client: &Client) -> Result<()> {
-        const ROLLOUT: &str = "select flag, share, tiers, spaces, blocked_spaces, compare from rollout";
+    /// Reads the rollout, and returns the catalog's version.
+    async fn read(&self, client: &Client) -> Result<i64> {
+        const ROLLOUT: &str = "select flag, share, tiers, spaces, blocked_spaces, compare, version
+                               from rollout, catalog_version";
         let query = timeout(PATIENCE, client.query(ROLLOUT, &[]));
         let rows = query.await.context("no answer")?.map_err(without_values)?;
-        let Some(config) = &self.rollout else { return Ok(()) };
-        let [row] = &rows[..] else { bail!("the table `rollout` must have one row") };
+        let [row] = &rows[..] else { bail!("the tables `rollout` and `catalog_version` must have one row") };
+        let version = row.try_get("version")?;
+        let Some(config) = &self.rollout else { return Ok(version) };
         let mut gate = Gate::closed();
         for tier in row.try_get::<_, Vec<&str>>("tiers")? {
             gate = gate.opened_for_tier(tier)?;
@@ -101,14 +115,14 @@ impl Changes {
         for space in row.try_get::<_, Vec<&str>>("blocked_spaces")? {
             gate = gate.blocked_for_space(space)?;
         }
-        let share = u16::try_from(row.try_get::<_, i32>("share")?)?;
+        let share = Share::from_basis_points(u16::try_from(row.try_get::<_, i32>("share")?)?)?;
         let comparing = match row.try_get("compare")? {
             true => Comparing::On,
             false => Comparing::Off,
         };
         let flag = Flag::new(row.try_get::<_, &str>("flag")?, share)?;
-        config.set(Rollout::new(flag).gate(gate).comparing(comparing));
-        Ok(())
+        config.set(Rollout::new(flag).with_gate(gate).with_comparing(comparing));
+        Ok(version)
     }
 }
 

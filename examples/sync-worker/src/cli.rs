@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::properties;
 
 /// Profile updates in, decisions by idgroup, events out.
 #[derive(Parser)]
@@ -33,10 +36,9 @@ pub enum Command {
     /// Run one stage, or both
     Run(Box<Run>),
     /// Create or update the tables, then end
-    Migrate {
-        #[arg(long, env = "DATABASE_URL")]
-        database_url: String,
-    },
+    Migrate(DatabaseOptions),
+    /// Send dead letters once more to where they came from, then end
+    Redrive(Box<Redrive>),
     /// Push the fixtures through both stages, with nothing installed
     Demo,
     /// Run a mock of a Kafka cluster until the end of the standard input, for trying things out
@@ -69,9 +71,8 @@ pub struct Run {
     /// The stages to run in this process
     #[arg(long, env = "STAGES", value_delimiter = ',', default_value = "identify,sync")]
     pub stages: Vec<StageName>,
-    /// The PostgreSQL database
-    #[arg(long, env = "DATABASE_URL")]
-    pub database_url: String,
+    #[command(flatten)]
+    pub database: DatabaseOptions,
     /// How many connections each process keeps to it at most
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 4)]
     pub database_connections: usize,
@@ -81,9 +82,32 @@ pub struct Run {
     /// Read the rollout from this JSON file, and not from the database
     #[arg(long, env = "ROLLOUT_FILE")]
     pub rollout_file: Option<PathBuf>,
-    /// Where /metrics, /healthz and /readyz are served
+    /// Where /metrics, /healthz and /readyz are served; `0.0.0.0:9464` lets probes in from outside
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
+    #[command(flatten)]
+    pub pipeline: Pipeline,
+}
+
+#[derive(Args, Clone)]
+pub struct DatabaseOptions {
+    /// The PostgreSQL database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "", hide_default_value = true)]
+    pub database_url: String,
+    /// A file that holds the database's URL, in place of `--database-url`
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// The certificate authority of the database, in PEM; with it, TLS is a must. Without, the URL's
+    /// `sslmode=require` asks for TLS by the machine's authorities
+    #[arg(long, env = "DATABASE_CA")]
+    pub database_ca: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+pub struct Redrive {
+    /// Only dead letters whose error contains this
+    #[arg(long, default_value = "")]
+    pub error: String,
     #[command(flatten)]
     pub pipeline: Pipeline,
 }
@@ -94,8 +118,21 @@ pub struct Pipeline {
     #[arg(long, env = "BROKERS")]
     pub brokers: String,
     /// Any property of librdkafka, such as `security.protocol=ssl`; may be repeated
-    #[arg(long = "kafka", value_name = "KEY=VALUE", value_parser = property)]
+    #[arg(long = "kafka", value_name = "KEY=VALUE")]
+    pub property_pairs: Vec<String>,
+    /// A property whose value a file holds, such as `sasl.password=/run/secrets/kafka`; may be repeated
+    #[arg(long = "kafka-file", value_name = "KEY=PATH")]
+    pub property_files: Vec<String>,
+    /// Those two, read and checked
+    #[arg(skip)]
     pub properties: Vec<(String, String)>,
+    /// A name of this worker's own that stays when it is started again: the group waits for it to come
+    /// back, and it ends the transactions that it left. Two workers must not have the same
+    #[arg(long, env = "INSTANCE")]
+    pub instance: Option<String>,
+    /// In its place where none is given
+    #[arg(skip)]
+    pub unique: String,
     /// The name that consumer groups begin with
     #[arg(long, env = "GROUP", default_value = "idgroup")]
     pub group: String,
@@ -129,14 +166,33 @@ pub struct Pipeline {
     /// Commit outputs and offsets together, in Kafka transactions
     #[arg(long, env = "TRANSACTIONAL")]
     pub transactional: bool,
+    /// For how many seconds a minute a stage waits for computations that are not in the database yet
+    #[arg(long, env = "WAIT_FOR_COMPUTATIONS", default_value_t = 5)]
+    pub wait_for_computations: u64,
     /// How long a stage may drain after SIGTERM, in seconds
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20)]
     pub drain_seconds: u64,
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-        None => Err("expected `key=value`".to_owned()),
+impl Pipeline {
+    /// Reads and checks the properties, and takes a name that no other worker has.
+    pub fn prepared(mut self) -> Result<Self> {
+        self.properties = properties::properties(&self.property_pairs, &self.property_files)?;
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| anyhow!("no random bytes: {error}"))?;
+        self.unique = format!("{:016x}", u64::from_be_bytes(random));
+        Ok(self)
+    }
+}
+
+impl DatabaseOptions {
+    pub fn url(&self) -> Result<String> {
+        match &self.database_url_file {
+            Some(path) => properties::secret(path),
+            None if self.database_url.is_empty() => {
+                bail!("`--database-url` or `--database-url-file` is missing")
+            }
+            None => Ok(self.database_url.clone()),
+        }
     }
 }

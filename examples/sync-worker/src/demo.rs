@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use idgroup::{Comparing, Destinations, ExternalId, Flag, Gate, ProfileUpdate, Rollout};
+use idgroup::{Comparing, Destinations, ExternalId, Flag, Gate, ProfileUpdate, Rollout, Share};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -49,7 +49,7 @@ pub async fn demo() -> Result<()> {
     let (config, rollout) = RolloutConfig::new(&shared)?;
     // Both flows run for everybody and are compared; one space already gets the dedupe flow's events.
     let gate = Gate::closed().opened_for_space("spa_acme")?;
-    config.set(Rollout::new(Flag::new("dedupe", 10_000)?).gate(gate).comparing(Comparing::On));
+    config.set(Rollout::new(Flag::new("dedupe", Share::ALL)?).with_gate(gate).with_comparing(Comparing::On));
     println!(
         "{} updates go in; spa_acme gets the dedupe flow's events, the others the legacy flow's.",
         updates.len()
@@ -58,12 +58,11 @@ pub async fn demo() -> Result<()> {
 
     let (stop, stopped) = watch::channel(false);
     let catalog = Arc::new(Catalog::new(store.clone()));
-    let identify = Worker::Identify(Identify { store, shared: shared.clone() });
-    let sync = Worker::Sync(Sync { catalog, rollout, shared: shared.clone() });
+    let identify = Worker::Identify(Identify::new(store, &shared));
+    let sync = Worker::Sync(Sync::new(catalog, rollout, &shared));
     let began = Instant::now();
-    let stages: Vec<_> = [identify, sync]
-        .map(|worker| tokio::spawn(Stage { worker, shared: shared.clone(), stop: stopped.clone() }.run()))
-        .into();
+    let stages: Vec<_> =
+        [identify, sync].map(|worker| tokio::spawn(Stage::new(worker, &shared, &stopped).run())).into();
     push(&shared.pipeline, &updates).await?;
     let shown = show(&shared.pipeline).await?;
     let took = began.elapsed().saturating_sub(SILENCE);
@@ -77,9 +76,9 @@ pub async fn demo() -> Result<()> {
 
 fn default_pipeline() -> Result<Pipeline> {
     use clap::Parser;
-    let cli = Cli::try_parse_from(["sync-worker", "run", "--database-url=", "--brokers="])?;
+    let cli = Cli::try_parse_from(["sync-worker", "run", "--brokers="])?;
     match cli.command {
-        Command::Run(run) => Ok(run.pipeline),
+        Command::Run(run) => run.pipeline.prepared(),
         _ => Err(anyhow!("`run` is parsed as another command")),
     }
 }

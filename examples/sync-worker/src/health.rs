@@ -1,6 +1,6 @@
 //! Whether the process lives, and whether it is ready: what it waits for, by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,8 @@ pub struct Health(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    waiting_for: BTreeSet<String>,
+    /// What is missing, and why where that is known.
+    waiting_for: BTreeMap<String, String>,
     beats: BTreeMap<&'static str, Instant>,
 }
 
@@ -29,15 +30,27 @@ impl Health {
     /// Says whether something that the process needs is there.
     pub fn set(&self, what: &str, is_there: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = match is_there {
-            true => state.waiting_for.remove(what),
-            false => state.waiting_for.insert(what.to_owned()),
-        };
+        let was_there = !state.waiting_for.contains_key(what);
+        match is_there {
+            true => drop(state.waiting_for.remove(what)),
+            // A reason that is known stays.
+            false => drop(state.waiting_for.entry(what.to_owned()).or_default()),
+        }
         drop(state);
         match is_there {
-            true if changed => tracing::info!(what, "there"),
-            false if changed => tracing::warn!(what, "waiting"),
+            true if !was_there => tracing::info!(what, "there"),
+            false if was_there => tracing::warn!(what, "waiting"),
             _ => (),
+        }
+    }
+
+    /// Says that something is missing, and why.
+    pub fn waits(&self, what: &str, why: &str) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.waiting_for.insert(what.to_owned(), why.to_owned());
+        drop(state);
+        if before.is_none_or(|before| before != why) {
+            tracing::warn!(what, why, "waiting");
         }
     }
 
@@ -51,8 +64,12 @@ impl Health {
         match state.waiting_for.is_empty() {
             true => (StatusCode::OK, "ready\n".to_owned()),
             false => {
-                let names: Vec<&str> = state.waiting_for.iter().map(String::as_str).collect();
-                (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {}\n", names.join(", ")))
+                let text = |(what, why): (&String, &String)| match why.is_empty() {
+                    true => what.clone(),
+                    false => format!("{what}: {why}"),
+                };
+                let missing: Vec<String> = state.waiting_for.iter().map(text).collect();
+                (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {}\n", missing.join(", ")))
             }
         }
     }
@@ -93,6 +110,9 @@ mod tests {
         let (status, text) = health.ready();
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(text, "waiting for brokers (sync), the database\n");
+        health.waits("the database", "wrong password");
+        health.set("the database", false);
+        assert_eq!(health.ready().1, "waiting for brokers (sync), the database: wrong password\n");
         health.set("the database", true);
         health.set("brokers (sync)", true);
         assert_eq!(health.ready().0, StatusCode::OK);

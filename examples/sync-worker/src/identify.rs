@@ -1,7 +1,9 @@
 //! The profile identifier: adds a profile's external IDs to its updates.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,14 +13,20 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::kafka::Shared;
+use crate::outcome::Outcome;
 use crate::postgres::system_time;
 use crate::retry::until_done;
-use crate::sink::{Outcome, Sink};
+use crate::sink::Sink;
 use crate::store::{Merged, Profile, Store, StoredIds};
 
+/// A look-up that brings fewer rows than this may be larger the next time.
+const FEW_ROWS: usize = 8_000;
+
 pub struct Identify {
-    pub store: Arc<Store>,
-    pub shared: Shared,
+    store: Arc<Store>,
+    shared: Shared,
+    /// How many profiles are looked up at once at most.
+    most: AtomicUsize,
 }
 
 /// What must be known of an update to complete it. The next stage checks the rest.
@@ -56,54 +64,135 @@ struct Gap {
     profile: usize,
 }
 
+type Read<'a> = Result<Unidentified<'a>, String>;
+
+/// What is looked up at once for the first of some updates: each profile once.
+#[derive(Default)]
+struct LookUp {
+    /// Where each update's profile is; those that can't be used have none.
+    places: Vec<Option<usize>>,
+    profiles: Vec<Profile>,
+    gaps: Vec<Gap>,
+    merged: Vec<Merged>,
+}
+
+/// What was found: for each of the profiles, and for each of the gaps.
+struct Found {
+    look_up: LookUp,
+    external_ids: Vec<StoredIds>,
+    held: Vec<Option<StoredIds>>,
+}
+
 impl Identify {
-    /// Completes a batch of updates, and writes them in their order.
-    pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<()> {
-        let updates: Vec<_> = batch.iter().map(|outcome| read(&outcome.record.payload)).collect();
-        let mut places = Vec::new();
-        let mut profiles: Vec<Profile> = Vec::new();
-        let mut gaps = Vec::new();
-        let mut merged = Vec::new();
-        for (n, update) in updates.iter().enumerate() {
-            places.push(profiles.len());
-            let Ok(update) = update else { continue };
-            profiles.push((update.space_id.to_string(), update.profile_id.to_string()));
-            for (profile, held) in update.gaps() {
-                gaps.push(Gap { update: n, profile });
-                merged.push(held);
-            }
+    pub fn new(store: Arc<Store>, shared: &Shared) -> Self {
+        let most = AtomicUsize::new(shared.pipeline.batch.max(1));
+        Self { store, shared: shared.clone(), most }
+    }
+
+    /// Completes a batch of updates, and writes them in their order. Returns how many of them.
+    pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<usize> {
+        let updates: Vec<_> = batch.iter().map(|outcome| read(outcome.record.payload.as_deref())).collect();
+        let mut done = 0;
+        while done < batch.len() && !(done > 0 && sink.has_enough()) {
+            let began = Instant::now();
+            let Shared { metrics, health, .. } = &self.shared;
+            let look_up = || self.look_up(&updates[done..]);
+            let found = until_done("looking up external IDs", metrics, health, look_up).await;
+            metrics.time("look_up", began);
+            let count = found.look_up.places.len();
+            self.write(sink, &batch[done..done + count], &updates[done..], found).await?;
+            done += count;
         }
-        let began = Instant::now();
-        let Shared { metrics, health, pipeline } = &self.shared;
-        let look_up = || async {
-            Ok((self.store.external_ids(&profiles).await?, self.store.held_before_merge(&merged).await?))
-        };
-        let (external_ids, held) = until_done("looking up external IDs", metrics, health, look_up).await;
-        metrics.time("look_up", began);
-        let mut held = gaps.iter().zip(held).peekable();
-        for (n, (outcome, update)) in batch.iter().zip(&updates).enumerate() {
-            let payload = &outcome.record.payload;
+        Ok(done)
+    }
+
+    /// Looks up what the first of these updates need: fewer of them after a look-up that failed or
+    /// brought too much.
+    async fn look_up(&self, updates: &[Read<'_>]) -> Result<Found> {
+        loop {
+            let most = self.most.load(Ordering::Relaxed);
+            let look_up = LookUp::new(updates, most);
+            let fewer = (look_up.profiles.len().min(most) / 2).max(1);
+            let external_ids = match self.store.external_ids(&look_up.profiles).await {
+                Ok(Some(external_ids)) => external_ids,
+                Ok(None) => {
+                    self.most.store(fewer, Ordering::Relaxed);
+                    continue;
+                }
+                Err(error) => {
+                    self.most.store(fewer, Ordering::Relaxed);
+                    return Err(error);
+                }
+            };
+            let held = self.store.held_before_merge(&look_up.merged).await?;
+            let rows: usize = external_ids.iter().flatten().map(Vec::len).sum();
+            if rows < FEW_ROWS {
+                self.most.store((most * 2).min(self.shared.pipeline.batch.max(1)), Ordering::Relaxed);
+            }
+            return Ok(Found { look_up, external_ids, held });
+        }
+    }
+
+    async fn write(
+        &self,
+        sink: &Sink,
+        batch: &[Arc<Outcome>],
+        updates: &[Read<'_>],
+        found: Found,
+    ) -> Result<()> {
+        let Shared { metrics, pipeline, .. } = &self.shared;
+        let Found { look_up, external_ids, held } = found;
+        let mut held = look_up.gaps.iter().zip(held).peekable();
+        for (n, (outcome, update)) in batch.iter().zip(updates).enumerate() {
             let mut own = Vec::new();
             while let Some((gap, held)) = held.next_if(|(gap, _)| gap.update == n) {
                 own.push((gap.profile, held));
             }
-            let identified = match update {
-                Ok(_) => identified(payload, &external_ids[places[n]], own),
-                Err(error) => Err(error.clone()),
+            let identified = match (update, look_up.places[n]) {
+                (Ok(update), Some(place)) => identified(outcome.record.bytes(), &external_ids[place], own)
+                    .map(|identified| (update, identified)),
+                (Err(error), _) => Err(error.clone()),
+                (Ok(_), None) => Err("its profile was not looked up".to_owned()),
             };
             match identified {
-                Ok(identified) => {
+                Ok((update, identified)) => {
                     metrics.updates.with_label_values(&["identify", "identified"]).inc();
-                    let key = outcome.record.key.as_deref();
-                    let key = key.or_else(|| update.as_ref().ok().map(|update| update.profile_id.as_bytes()));
+                    let key = outcome.record.key.as_deref().unwrap_or(update.profile_id.as_bytes());
                     let topic = &pipeline.identified_output;
-                    sink.send(outcome, topic, key, &identified, OwnedHeaders::new()).await?;
+                    let headers = OwnedHeaders::new();
+                    sink.send(outcome, topic, Some(key), Some(&identified), headers).await?;
                 }
                 Err(error) => sink.dead_letter(outcome, &error).await?,
             }
             sink.all_sent(outcome);
         }
         Ok(())
+    }
+}
+
+impl LookUp {
+    fn new(updates: &[Read<'_>], most: usize) -> Self {
+        let mut look_up = Self::default();
+        let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+        for (n, update) in updates.iter().enumerate() {
+            if look_up.profiles.len() + look_up.gaps.len() >= most {
+                break;
+            }
+            let Ok(update) = update else {
+                look_up.places.push(None);
+                continue;
+            };
+            let place = *places.entry((&update.space_id, &update.profile_id)).or_insert_with(|| {
+                look_up.profiles.push((update.space_id.to_string(), update.profile_id.to_string()));
+                look_up.profiles.len() - 1
+            });
+            look_up.places.push(Some(place));
+            for (profile, held) in update.gaps() {
+                look_up.gaps.push(Gap { update: n, profile });
+                look_up.merged.push(held);
+            }
+        }
+        look_up
     }
 }
 
@@ -130,7 +219,8 @@ impl Unidentified<'_> {
     }
 }
 
-fn read(payload: &[u8]) -> Result<Unidentified<'_>, String> {
+fn read(payload: Option<&[u8]>) -> Result<Unidentified<'_>, String> {
+    let payload = payload.ok_or("the payload is null")?;
     if let Some(b'{') = payload.trim_ascii_start().first()
         && let Ok(update) = serde_json::from_slice::<Unidentified<'_>>(payload)
     {
@@ -201,7 +291,7 @@ mod tests {
     fn the_bytes_stay_as_they_were() {
         let payload = br#"{ "space_id":"s", "later": 1.50, "profile_id":"p\u0000" }
 "#;
-        assert_eq!(read(payload).unwrap().profile_id, "p\0");
+        assert_eq!(read(Some(payload)).unwrap().profile_id, "p\0");
         let identified = identified(payload, &Ok(ids()), Vec::new()).unwrap();
         assert_eq!(
             String::from_utf8(identified).unwrap(),
@@ -215,7 +305,8 @@ mod tests {
             br#"{"space_id":"s","profile_id":"p","computed_at":"2026-01-05T10:00:00Z","trigger":{"reason":
             "profile_merge","profiles":[{"profile_id":"p","membership":"in","external_ids":[]},
             {"profile_id":"q","membership":"out"},{"profile_id":"r","membership":"out"}]}}"#;
-        let gaps: Vec<_> = read(payload).unwrap().gaps().map(|(n, merged)| (n, merged.profile_id)).collect();
+        let gaps: Vec<_> =
+            read(Some(payload)).unwrap().gaps().map(|(n, merged)| (n, merged.profile_id)).collect();
         assert_eq!(gaps, [(1, "q".to_owned()), (2, "r".to_owned())]);
         let identified = identified(payload, &Ok(Vec::new()), vec![(1, Some(Ok(ids()))), (2, None)]).unwrap();
         let update: serde_json::Value = serde_json::from_slice(&identified).unwrap();
@@ -225,8 +316,23 @@ mod tests {
     }
 
     #[test]
+    fn each_profile_is_looked_up_once_and_no_more_than_may_be() {
+        let payloads = ["a", "b", "a", "?", "a", "c", "a"].map(|profile| match profile {
+            "?" => "{".to_owned(),
+            profile => format!(r#"{{"space_id":"s","profile_id":"{profile}"}}"#),
+        });
+        let updates: Vec<_> = payloads.iter().map(|payload| read(Some(payload.as_bytes()))).collect();
+        let all = LookUp::new(&updates, 100);
+        assert_eq!(all.places, [Some(0), Some(1), Some(0), None, Some(0), Some(2), Some(0)]);
+        let profiles: Vec<&str> = all.profiles.iter().map(|(_, profile)| &profile[..]).collect();
+        assert_eq!(profiles, ["a", "b", "c"]);
+        assert_eq!(LookUp::new(&updates, 2).places, [Some(0), Some(1)]);
+        assert_eq!(LookUp::new(&updates[2..], 1).places, [Some(0)]);
+    }
+
+    #[test]
     fn an_error_names_the_field_and_no_value() {
-        let error = |payload: &str| read(payload.as_bytes()).err().unwrap();
+        let error = |payload: &str| read(Some(payload.as_bytes())).err().unwrap();
         assert_eq!(error(r#"{"id":"u","space_id":"s"}"#), "`profile_id` is missing");
         assert_eq!(
             error(r#"{"space_id":"s","profile_id":"p","external_ids":[]}"#),

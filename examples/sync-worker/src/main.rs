@@ -1,9 +1,12 @@
 //! A pipeline around idgroup: profile updates in, decisions, events out. README.md tells the whole.
 
+mod allowance;
 mod broker;
 mod catalog;
 mod changes;
 mod cli;
+mod connect;
+mod dead_letter;
 mod demo;
 mod health;
 mod identify;
@@ -11,7 +14,10 @@ mod kafka;
 mod metrics;
 mod migrate;
 mod offsets;
+mod outcome;
 mod postgres;
+mod properties;
+mod redrive;
 mod retry;
 mod rollout_config;
 mod sink;
@@ -19,8 +25,11 @@ mod source;
 mod stage;
 mod store;
 mod sync;
+mod transaction;
 
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
@@ -33,6 +42,7 @@ use tracing_subscriber::EnvFilter;
 use crate::catalog::Catalog;
 use crate::changes::Changes;
 use crate::cli::{Cli, Command, LogFormat, Run, StageName};
+use crate::connect::Connect;
 use crate::health::Health;
 use crate::identify::Identify;
 use crate::kafka::Shared;
@@ -43,7 +53,23 @@ use crate::stage::{Stage, Worker};
 use crate::store::Store;
 use crate::sync::Sync;
 
-fn main() -> Result<()> {
+/// For clients to end once all is done, or given up.
+const AFTER_DRAINING: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    match begin() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Says in one line why, and ends the process at once: what still waits for brokers would wait on.
+fn fail(error: &anyhow::Error) -> ! {
+    eprintln!("error: {error:#}");
+    std::process::exit(1)
+}
+
+fn begin() -> Result<()> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_new(&cli.log).context("`--log` is malformed")?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -55,10 +81,11 @@ fn main() -> Result<()> {
         .worker_threads(cli.threads.max(2))
         .enable_all()
         .build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command {
             Command::Run(options) => run(*options).await,
-            Command::Migrate { database_url } => migrate::migrate(&database_url).await,
+            Command::Migrate(database) => migrate::migrate(&Connect::new(&database)?).await,
+            Command::Redrive(options) => redrive::redrive(options.pipeline.prepared()?, &options.error).await,
             Command::Demo => demo::demo().await,
             Command::Broker { partitions } => {
                 let topics =
@@ -70,29 +97,32 @@ fn main() -> Result<()> {
                 Ok(())
             }
         }
-    })
+    });
+    result.inspect_err(|error| fail(error))
 }
 
 async fn run(options: Run) -> Result<()> {
+    let pipeline = options.pipeline.clone().prepared()?;
+    properties::check(&pipeline)?;
+    let connect = Connect::new(&options.database)?;
     if options.migrate {
-        migrate::migrate(&options.database_url).await.context("migrating")?;
+        migrate::migrate(&connect).await.context("migrating")?;
     }
+    let drain = Duration::from_secs(pipeline.drain_seconds);
     let shared = Shared {
-        pipeline: Arc::new(options.pipeline),
+        pipeline: Arc::new(pipeline),
         metrics: Arc::new(Metrics::new()?),
         health: Arc::new(Health::default()),
     };
     shared.health.set("the database", true);
     health::serve(options.listen, shared.metrics.clone(), shared.health.clone()).await?;
-    let postgres = Postgres::open(&options.database_url, options.database_connections)?;
+    let postgres = Postgres::open(&connect, options.database_connections)?;
     let store = Arc::new(Store::Postgres(postgres));
     let (stop, stopped) = watch::channel(false);
     let mut stages = JoinSet::new();
     for name in &options.stages {
         let worker = match name {
-            StageName::Identify => {
-                Worker::Identify(Identify { store: store.clone(), shared: shared.clone() })
-            }
+            StageName::Identify => Worker::Identify(Identify::new(store.clone(), &shared)),
             StageName::Sync => {
                 let catalog = Arc::new(Catalog::new(store.clone()));
                 let (config, rollout) = RolloutConfig::new(&shared)?;
@@ -104,26 +134,30 @@ async fn run(options: Run) -> Result<()> {
                     None => Some(config),
                 };
                 let changes = Changes {
-                    url: options.database_url.clone(),
+                    connect: connect.clone(),
                     catalog: catalog.clone(),
                     rollout: config,
                     shared: shared.clone(),
                 };
                 tokio::spawn(changes.follow());
-                Worker::Sync(Sync { catalog, rollout, shared: shared.clone() })
+                Worker::Sync(Sync::new(catalog, rollout, &shared))
             }
         };
-        stages.spawn(Stage { worker, shared: shared.clone(), stop: stopped.clone() }.run());
+        stages.spawn(Stage::new(worker, &shared, &stopped).run());
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("draining"),
         _ = interrupt.recv() => tracing::info!("draining"),
-        // Stages end only when they are stopped.
-        ended = stages.join_next() => return Err(anyhow!("a stage has ended by itself: {ended:?}")),
+        // Stages end only when they are stopped, or can't go on.
+        ended = stages.join_next() => match ended {
+            Some(Ok(Err(error))) => return Err(error),
+            ended => return Err(anyhow!("a stage has ended by itself: {ended:?}")),
+        },
     }
     stop.send_replace(true);
+    end_after(drain + AFTER_DRAINING);
     let mut result = Ok(());
     while let Some(ended) = stages.join_next().await {
         result = result.and(ended.context("a stage has panicked").and_then(|ended| ended));
@@ -132,4 +166,13 @@ async fn run(options: Run) -> Result<()> {
         tracing::info!("drained");
     }
     result
+}
+
+/// Ends the process even where Kafka's clients wait for brokers that don't answer.
+fn end_after(time: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        eprintln!("error: not drained in time");
+        std::process::exit(1);
+    });
 }

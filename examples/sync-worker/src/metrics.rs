@@ -26,6 +26,12 @@ pub struct Metrics {
     /// Tries that failed and are made again, by what was tried.
     pub retries: IntCounterVec,
     pub restarts: IntCounterVec,
+    /// Transactions that were aborted, and what was in them tried again.
+    pub aborts: IntCounterVec,
+    /// Partitions that do not go on where they were committed.
+    pub offset_resets: IntCounterVec,
+    /// Updates that were gone before they could be read.
+    pub expired: IntCounterVec,
     pub lag: IntGaugeVec,
     pub in_flight: IntGaugeVec,
     pub rollout_share: IntGaugeVec,
@@ -51,7 +57,7 @@ impl Metrics {
         let decision_steps = Step::ALL
             .map(|step| (step, step_seconds.with_label_values(&[step.as_str(), flow_of(step)])))
             .into();
-        Ok(Self {
+        let metrics = Self {
             updates: counter(&registry, "idgroup_updates_total", "updates read", &["stage", "result"])?,
             triggers: counter(
                 &registry,
@@ -94,6 +100,24 @@ impl Metrics {
                 &["of"],
             )?,
             restarts: counter(&registry, "idgroup_stage_restarts_total", "stages begun anew", &["stage"])?,
+            aborts: counter(
+                &registry,
+                "idgroup_transactions_aborted_total",
+                "transactions that were aborted and tried again",
+                &["stage"],
+            )?,
+            offset_resets: counter(
+                &registry,
+                "idgroup_offset_resets_total",
+                "partitions that do not go on where they were committed",
+                &["stage"],
+            )?,
+            expired: counter(
+                &registry,
+                "idgroup_updates_expired_total",
+                "updates that were gone before they were read",
+                &["stage"],
+            )?,
             lag: gauge(
                 &registry,
                 "idgroup_lag",
@@ -124,7 +148,25 @@ impl Metrics {
             step_seconds,
             decision_steps,
             registry,
-        })
+        };
+        metrics.begin_at_zero();
+        Ok(metrics)
+    }
+
+    /// What should never happen is counted from the start: a counter that begins at one has not risen.
+    fn begin_at_zero(&self) {
+        for stage in ["identify", "sync"] {
+            self.updates.with_label_values(&[stage, "dead_letter"]);
+            for counter in [&self.restarts, &self.aborts, &self.offset_resets, &self.expired] {
+                counter.with_label_values(&[stage]);
+            }
+        }
+        for outcome in ["identical", "different", "cut_short", "refused"] {
+            self.comparisons.with_label_values(&[outcome]);
+        }
+        for of in ["looking up external IDs", "looking up destinations", "looking up tiers", "changes"] {
+            self.retries.with_label_values(&[of]);
+        }
     }
 
     /// All metrics in Prometheus' text format.
@@ -231,6 +273,7 @@ mod tests {
         watch.verdict_reached(Verdict::Drop(DropReason::Exited), 3);
         let text = metrics.render();
         assert!(text.contains(r#"idgroup_drops_total{reason="exited"} 3"#), "{text}");
+        assert!(text.contains(r#"idgroup_updates_expired_total{stage="sync"} 0"#), "{text}");
         assert!(text.contains(r#"idgroup_step_seconds_count{flow="dedupe",step="group_ids"} 1"#), "{text}");
     }
 }

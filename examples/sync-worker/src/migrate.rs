@@ -3,23 +3,23 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio_postgres::NoTls;
 
-use crate::postgres::{configuration, without_values};
+use crate::connect::{Connect, without_values};
 
 /// Never changed once released: what changes the tables further is another migration.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_identities", include_str!("../migrations/0001_identities.sql")),
     ("0002_catalog", include_str!("../migrations/0002_catalog.sql")),
     ("0003_rollout", include_str!("../migrations/0003_rollout.sql")),
+    ("0004_catalog_version", include_str!("../migrations/0004_catalog_version.sql")),
 ];
 
 /// Held by whoever migrates, so that workers may start together.
 const LOCK: i64 = 0x6964_6772_6f75_7001;
 
 /// Applies the migrations that are missing, all of them or none.
-pub async fn migrate(url: &str) -> Result<()> {
-    let (mut client, connection) = configuration(url)?.connect(NoTls).await.map_err(without_values)?;
+pub async fn migrate(connect: &Connect) -> Result<()> {
+    let (mut client, connection) = connect.open().await?;
     let connection = tokio::spawn(connection);
     let transaction = client.transaction().await.map_err(without_values)?;
     transaction.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(without_values)?;

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Timeouts};
 use idgroup::{Collection, Destination, Destinations, ExternalId, Timestamp};
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres::Row;
 
+use crate::connect::{Connect, without_values};
 use crate::store::{Connected, Merged, Profile, StoredIds};
 
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One look-up brings at most as many rows. A profile that has more is too large for any topic.
+const MOST_ROWS: i64 = 20_000;
 
 pub struct Postgres {
     pool: Pool,
@@ -19,7 +23,8 @@ pub struct Postgres {
 const EXTERNAL_IDS: &str = "
     select wanted.n, held.collection, held.type, held.id, held.encoding, held.created_at, held.attached_at
     from unnest($1::text[], $2::text[]) with ordinality as wanted (space_id, profile_id, n)
-    join external_ids held using (space_id, profile_id)";
+    join external_ids held using (space_id, profile_id)
+    limit $3";
 
 /// Of a profile that has been merged away: what it held just before.
 const MERGED_AWAY: &str = "
@@ -54,22 +59,10 @@ const TIERS: &str = "
     select wanted.n, spaces.tier
     from unnest($1::text[]) with ordinality as wanted (id, n) join spaces using (id)";
 
-/// The settings of every connection: one that breaks without a word is found out.
-pub fn configuration(url: &str) -> Result<Config> {
-    // The error would quote the URL, and with it the password.
-    let mut configuration: Config = url.parse().map_err(|_| anyhow!("the database URL is malformed"))?;
-    configuration
-        .application_name("sync-worker")
-        .connect_timeout(PATIENCE)
-        .keepalives_idle(Duration::from_secs(10))
-        .tcp_user_timeout(Duration::from_secs(10));
-    Ok(configuration)
-}
-
 impl Postgres {
-    pub fn open(url: &str, connections: usize) -> Result<Self> {
+    pub fn open(connect: &Connect, connections: usize) -> Result<Self> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(configuration(url)?, NoTls, recycling);
+        let manager = Manager::from_config(connect.limited(), connect.tls.clone(), recycling);
         let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
@@ -79,14 +72,22 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    pub async fn external_ids(&self, profiles: &[Profile]) -> Result<Vec<StoredIds>> {
+    /// The external IDs of each profile, or `None` if those are too many for one look-up.
+    pub async fn external_ids(&self, profiles: &[Profile]) -> Result<Option<Vec<StoredIds>>> {
         let mut found: Vec<StoredIds> = profiles.iter().map(|_| Ok(Vec::new())).collect();
         if profiles.is_empty() {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let (spaces, ids): (Vec<&str>, Vec<&str>) =
             profiles.iter().map(|(space, profile)| (storable(space), storable(profile))).unzip();
-        for row in self.query(EXTERNAL_IDS, &[&spaces, &ids]).await? {
+        let rows = self.query(EXTERNAL_IDS, &[&spaces, &ids, &(MOST_ROWS + 1)]).await?;
+        if i64::try_from(rows.len()).is_ok_and(|rows| rows > MOST_ROWS) {
+            return Ok(match found.len() {
+                1 => Some(vec![Err(format!("the profile has more than {MOST_ROWS} external IDs"))]),
+                _ => None,
+            });
+        }
+        for row in rows {
             let slot = slot(&mut found, &row)?;
             match external_id(&row) {
                 Ok(external_id) => slot.iter_mut().for_each(|ids| ids.push(external_id.clone())),
@@ -96,13 +97,13 @@ impl Postgres {
         let without: Vec<usize> =
             (0..found.len()).filter(|n| found[*n].as_ref().is_ok_and(Vec::is_empty)).collect();
         if without.is_empty() {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let (spaces, ids): (Vec<&str>, Vec<&str>) = without.iter().map(|n| (spaces[*n], ids[*n])).unzip();
         for row in self.query(MERGED_AWAY, &[&spaces, &ids]).await? {
             found[without[position(&row)?]] = stored_ids(&row)?;
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     pub async fn held_before_merge(&self, merged: &[Merged]) -> Result<Vec<Option<StoredIds>>> {
@@ -155,17 +156,12 @@ impl Postgres {
         sql: &str,
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let client = self.pool.get().await.context("no connection")?;
+        let client = self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => without_values(error),
+            error => anyhow!("no connection: {error}"),
+        })?;
         let statement = client.prepare_cached(sql).await.map_err(without_values)?;
         client.query(&statement, parameters).await.map_err(without_values)
-    }
-}
-
-/// A database's error without its details, which can quote rows.
-pub fn without_values(error: tokio_postgres::Error) -> anyhow::Error {
-    match error.as_db_error() {
-        Some(error) => anyhow!("{} ({})", error.message(), error.code().code()),
-        None => error.into(),
     }
 }
 
@@ -263,11 +259,5 @@ mod tests {
             let time: Timestamp = text.parse().unwrap();
             assert_eq!(timestamp(system_time(time)), Ok(time));
         }
-    }
-
-    #[test]
-    fn a_malformed_url_is_not_quoted() {
-        let error = configuration("postgres://user:secret@[host/db").unwrap_err();
-        assert_eq!(error.to_string(), "the database URL is malformed");
     }
 }

@@ -1,6 +1,6 @@
 //! Tries again, with growing pauses, for as long as it takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -9,6 +9,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What doesn't answer within this time is taken to be away.
 const PATIENCE: Duration = Duration::from_secs(10);
+const BETWEEN_ERRORS: Duration = Duration::from_secs(60);
 
 /// The pauses between tries: each twice as long as the one before.
 pub struct Pauses(Duration);
@@ -39,6 +40,7 @@ pub async fn until_done<T, W: Future<Output = anyhow::Result<T>>>(
     work: impl Fn() -> W,
 ) -> T {
     let mut pauses = Pauses::default();
+    let mut said: Option<(String, Instant)> = None;
     loop {
         let error = match tokio::time::timeout(PATIENCE, work()).await {
             Ok(Ok(done)) => {
@@ -48,15 +50,14 @@ pub async fn until_done<T, W: Future<Output = anyhow::Result<T>>>(
             Ok(Err(error)) => format!("{error:#}"),
             Err(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
         };
-        health.set("the database", false);
+        health.waits("the database", &error);
         metrics.retries.with_label_values(&[what]).inc();
         let pause = pauses.advance();
-        tracing::warn!(
-            what,
-            error,
-            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            "trying again"
-        );
+        // The same error is said once, and again only after a while.
+        if said.as_ref().is_none_or(|(before, at)| *before != error || at.elapsed() > BETWEEN_ERRORS) {
+            tracing::warn!(what, error, "trying again");
+            said = Some((error, Instant::now()));
+        }
         tokio::time::sleep(pause).await;
     }
 }

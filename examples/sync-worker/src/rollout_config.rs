@@ -37,7 +37,7 @@ impl RolloutConfig {
     /// Puts a rollout in force, unless it is already.
     pub fn set(&self, rollout: Rollout) {
         let before = self.in_force.borrow().clone();
-        if before.is_some_and(|release| release.rollout == rollout) {
+        if before.is_some_and(|release| *release.rollout() == rollout) {
             return;
         }
         let text = serde_json::to_string(&rollout).unwrap_or_default();
@@ -45,7 +45,7 @@ impl RolloutConfig {
         let flag = rollout_flag(&rollout);
         self.shared.metrics.rollout_share.reset();
         self.shared.metrics.rollout_share.with_label_values(&[&flag.0]).set(flag.1);
-        let release = Release { rollout, key: self.key.clone(), budget: self.budget };
+        let release = Release::new(rollout, self.key.clone()).with_budget(self.budget);
         self.in_force.send_replace(Some(Arc::new(release)));
         self.shared.health.set("the rollout", true);
     }
@@ -80,5 +80,5 @@ impl RolloutConfig {
 fn rollout_flag(rollout: &Rollout) -> (String, i64) {
     let json = serde_json::to_value(rollout).unwrap_or_default();
     let name = json["flag"]["name"].as_str().unwrap_or_default().to_owned();
-    (name, json["flag"]["share"].as_i64().unwrap_or_default())
+    (name, json["flag"]["share_basis_points"].as_i64().unwrap_or_default())
 }

@@ -1,56 +1,50 @@
 //! Where a stage writes, and how it learns that what it wrote has been acknowledged.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::statistics::Statistics;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::StageName;
-use crate::kafka::{Events, Shared, configuration};
-use crate::offsets::Offsets;
-use crate::source::{Record, Source};
+use crate::cli::{Pipeline, StageName};
+use crate::dead_letter::DeadLetter;
+use crate::kafka::{Events, Quiet, Shared, configuration};
+use crate::outcome::{Acknowledged, Outcome, Planned};
 
-/// For calls that librdkafka answers by itself, or never.
-const PATIENCE: Duration = Duration::from_secs(30);
 const WHILE_QUEUE_IS_FULL: Duration = Duration::from_millis(5);
+/// For what topics say of themselves.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What librdkafka puts into a batch if nothing else is said, and what brokers take.
+const USUAL_LIMIT: usize = 1_000_000;
+/// What a batch and its message take beside keys, values and headers.
+const OVERHEAD: usize = 1_024;
 
 pub struct Sink {
-    producer: ThreadedProducer<Deliveries>,
+    pub producer: ThreadedProducer<Deliveries>,
     dead_letter: String,
     stage: StageName,
     shared: Shared,
+    /// The bytes of outputs that wait for a transaction.
+    planned: AtomicUsize,
 }
 
-struct Deliveries {
+pub struct Deliveries {
     events: Events,
+    is_transactional: bool,
+    limit: Limit,
     failure: watch::Sender<Option<String>>,
     refused: mpsc::UnboundedSender<Arc<Outcome>>,
 }
 
-/// An update, and how many of its outputs have not been acknowledged yet.
-pub struct Outcome {
-    pub record: Record,
-    /// One more than the outputs, until all of them have been handed over.
-    open: AtomicUsize,
-    /// Why an output can't be delivered.
-    refusal: OnceLock<String>,
-    /// Whether that has been acted upon.
-    is_set_aside: AtomicBool,
-    shared: Shared,
-    stage: StageName,
-    /// Counts the outcomes of a stage's run.
-    _alive: Arc<()>,
-}
-
-/// What a run of a stage waits for besides updates.
+/// What a stage waits for besides updates.
 pub struct Reports {
     /// Set once outputs can't be delivered any more.
     pub failure: watch::Receiver<Option<String>>,
@@ -58,60 +52,85 @@ pub struct Reports {
     pub refused: mpsc::UnboundedReceiver<Arc<Outcome>>,
 }
 
+/// How much goes into a batch. Brokers refuse a batch as a whole, so that it must be known whose size
+/// it is that they refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Bytes that every topic takes. A batch beyond that is one message.
+    Bytes(usize),
+    /// One message, whatever its size: topics have taken less than they had said.
+    OneMessage,
+}
+
 impl Sink {
-    pub fn open(stage: StageName, shared: &Shared) -> Result<(Self, Reports)> {
+    /// With [`Limit::OneMessage`] or, where topics say what they take, with that.
+    pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
+        let limit = match is_careful {
+            true => Limit::OneMessage,
+            false => Limit::Bytes(limit(&shared.pipeline).await),
+        };
         let (failure, failure_seen) = watch::channel(None);
         let (refused, refused_seen) = mpsc::unbounded_channel();
-        let mut settings = vec![
-            ("enable.idempotence", "true".to_owned()),
-            ("compression.type", "lz4".to_owned()),
-            ("linger.ms", "5".to_owned()),
-            ("queue.buffering.max.kbytes", (shared.pipeline.in_flight_mib.saturating_mul(1024)).to_string()),
-        ];
-        if shared.pipeline.transactional {
-            settings.push(("transactional.id", transactional_id(stage, shared)?));
-        } else {
-            settings.push(("message.timeout.ms", "0".to_owned())); // for as long as it takes
-        }
-        let events =
-            Events { stage, shared: shared.clone(), offsets: Arc::new(Mutex::new(Offsets::default())) };
-        let deliveries = Deliveries { events, failure, refused };
-        let producer =
-            ThreadedProducer::from_config_and_context(&configuration(shared, &settings), deliveries)?;
-        if shared.pipeline.transactional {
-            tokio::task::block_in_place(|| producer.init_transactions(PATIENCE))
-                .context("can't begin to use transactions")?;
-        }
+        let is_transactional = shared.pipeline.transactional;
+        let events = Events::new(stage, shared, Arc::default());
+        let deliveries = Deliveries { events, is_transactional, limit, failure, refused };
+        let settings = settings(stage, &shared.pipeline, limit);
+        let producer = ThreadedProducer::from_config_and_context(
+            &configuration(&shared.pipeline, &settings),
+            deliveries,
+        )?;
         let sink = Self {
             producer,
             dead_letter: shared.pipeline.dead_letter.clone(),
             stage,
             shared: shared.clone(),
+            planned: AtomicUsize::new(0),
         };
         Ok((sink, Reports { failure: failure_seen, refused: refused_seen }))
     }
 
-    /// Hands an output over, in the order of calls. Waits while the queue to the brokers is full.
+    /// Hands an output over, in the order of calls; in transactions, keeps it until there is one.
     pub async fn send(
         &self,
         outcome: &Arc<Outcome>,
         topic: &str,
         key: Option<&[u8]>,
-        payload: &[u8],
+        payload: Option<&[u8]>,
         headers: OwnedHeaders,
     ) -> Result<()> {
-        outcome.open.fetch_add(1, Ordering::AcqRel);
-        let mut record = BaseRecord::with_opaque_to(topic, outcome.clone()).payload(payload).headers(headers);
+        if self.producer.context().is_transactional {
+            self.planned.fetch_add(payload.map_or(0, <[u8]>::len), Ordering::Relaxed);
+            outcome.plan(Planned {
+                topic: topic.to_owned(),
+                key: key.map(<[u8]>::to_vec),
+                payload: payload.map(<[u8]>::to_vec),
+                headers,
+            });
+            return Ok(());
+        }
+        self.hand_over(outcome, topic, key, payload, headers).await
+    }
+
+    /// Hands an output over. Waits while the queue to the brokers is full.
+    pub async fn hand_over(
+        &self,
+        outcome: &Arc<Outcome>,
+        topic: &str,
+        key: Option<&[u8]>,
+        payload: Option<&[u8]>,
+        headers: OwnedHeaders,
+    ) -> Result<()> {
+        outcome.began_output();
+        let mut record = BaseRecord::with_opaque_to(topic, outcome.clone()).headers(headers);
         record.key = key;
+        record.payload = payload;
         loop {
             record = match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
                 Err((error, _)) if is_refusal(&error) => {
-                    if !outcome.refuse(&error) {
-                        bail!("not even the dead-letter topic takes an update: {error}");
-                    }
-                    self.acknowledged(outcome);
+                    outcome.refuse(&error);
+                    self.producer.context().acknowledged(outcome);
                     return Ok(());
                 }
                 Err((error, _)) => return Err(error).context("can't hand an output over"),
@@ -122,121 +141,115 @@ impl Sink {
 
     /// To be called after the last output of an update.
     pub fn all_sent(&self, outcome: &Arc<Outcome>) {
-        self.acknowledged(outcome);
+        self.producer.context().acknowledged(outcome);
     }
 
-    /// Sets an update aside, its bytes as they were.
+    /// Sets an update aside.
     pub async fn dead_letter(&self, outcome: &Arc<Outcome>, error: &str) -> Result<()> {
-        let record = &outcome.record;
-        tracing::warn!(
-            stage = self.stage.as_str(),
-            partition = record.partition,
-            offset = record.offset,
-            error,
-            "dead letter"
-        );
-        self.shared.metrics.updates.with_label_values(&[self.stage.as_str(), "dead_letter"]).inc();
-        let partition = record.partition.to_string();
-        let offset = record.offset.to_string();
-        let headers = [
-            ("error", error),
-            ("stage", self.stage.as_str()),
-            ("topic", record.topic()),
-            ("partition", &partition),
-            ("offset", &offset),
-        ];
-        let headers = headers
-            .iter()
-            .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
-        self.send(outcome, &self.dead_letter, record.key.as_deref(), &record.payload, headers).await
+        outcome.give_reason(error);
+        let Some(letter) = DeadLetter::next(outcome, self.stage) else {
+            bail!("not even the dead-letter topic takes the name of an update: {error}");
+        };
+        if letter.is_first {
+            let record = &outcome.record;
+            tracing::warn!(
+                stage = self.stage.as_str(),
+                partition = record.partition,
+                offset = record.offset,
+                error,
+                "dead letter"
+            );
+            self.shared.metrics.updates.with_label_values(&[self.stage.as_str(), "dead_letter"]).inc();
+        }
+        self.send(outcome, &self.dead_letter, letter.key, letter.payload, letter.headers).await
     }
 
-    /// Sets an update aside of which an output was refused.
+    /// Sets an update aside of which an output was refused; or, if that was a dead letter, makes
+    /// another one that is shorter.
     pub async fn dead_letter_refused(&self, outcome: &Arc<Outcome>) -> Result<()> {
-        outcome.open.fetch_add(1, Ordering::AcqRel);
-        let error = outcome.refusal.get().cloned().unwrap_or_default();
+        outcome.began_output();
+        let error = outcome.reason();
         self.dead_letter(outcome, &error).await?;
         self.all_sent(outcome);
         Ok(())
     }
 
-    pub fn begin_transaction(&self) -> Result<()> {
-        Ok(self.producer.begin_transaction()?)
+    /// Whether so much waits for a transaction that it should come now.
+    pub fn has_enough(&self) -> bool {
+        self.planned.load(Ordering::Relaxed) >= self.shared.pipeline.in_flight_mib as usize * 1024 * 1024
     }
 
-    /// Commits the outputs of these updates with their offsets.
-    pub fn commit_transaction(&self, source: &Source, outcomes: &[Arc<Outcome>]) -> Result<()> {
-        let mut offsets = TopicPartitionList::new();
-        for Outcome { record, .. } in outcomes.iter().map(Arc::as_ref) {
-            let next = Offset::Offset(record.offset + 1);
-            match offsets.find_partition(source.topic(), record.partition) {
-                Some(mut element) => element.set_offset(next)?,
-                None => offsets.add_partition_offset(source.topic(), record.partition, next)?,
-            }
-        }
-        let group = source.group_metadata().ok_or_else(|| anyhow!("not in a consumer group"))?;
-        tokio::task::block_in_place(|| {
-            self.producer.send_offsets_to_transaction(&offsets, &group, PATIENCE)?;
-            self.producer.commit_transaction(PATIENCE)
-        })
-        .context("the transaction was not committed")
-    }
-
-    pub fn abort_transaction(&self) {
-        if let Err(error) = tokio::task::block_in_place(|| self.producer.abort_transaction(PATIENCE)) {
-            tracing::warn!(stage = self.stage.as_str(), %error, "aborting");
-        }
-    }
-
-    fn acknowledged(&self, outcome: &Arc<Outcome>) {
-        self.producer.context().acknowledged(outcome);
+    /// To be called when nothing waits for a transaction any more.
+    pub fn forget_planned(&self) {
+        self.planned.store(0, Ordering::Relaxed);
     }
 }
 
-impl Outcome {
-    pub fn new(record: Record, stage: StageName, shared: &Shared, alive: &Arc<()>) -> Arc<Self> {
-        Arc::new(Self {
-            record,
-            open: AtomicUsize::new(1),
-            refusal: OnceLock::new(),
-            is_set_aside: AtomicBool::new(false),
-            shared: shared.clone(),
-            stage,
-            _alive: alive.clone(),
-        })
+/// The settings of a stage's producer.
+pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("enable.idempotence", "true".to_owned()),
+        ("compression.type", "lz4".to_owned()),
+        ("linger.ms", "5".to_owned()),
+        ("queue.buffering.max.kbytes", pipeline.in_flight_mib.saturating_mul(1024).to_string()),
+    ];
+    match limit {
+        Limit::Bytes(bytes) => settings.push(("batch.size", bytes.to_string())),
+        Limit::OneMessage => settings.push(("batch.num.messages", "1".to_owned())),
     }
-
-    /// Notes that an output is refused. False if that is the dead letter itself.
-    fn refuse(&self, error: &KafkaError) -> bool {
-        // One reason is enough.
-        let _ = self.refusal.set(format!("an output is refused: {error}"));
-        !self.is_set_aside.load(Ordering::Acquire)
+    if pipeline.transactional {
+        let instance = pipeline.instance.as_deref().unwrap_or(&pipeline.unique);
+        let name = format!("{}-{}-{instance}", pipeline.group, stage.as_str());
+        settings.push(("transactional.id", name));
+    } else {
+        settings.push(("message.timeout.ms", "0".to_owned())); // for as long as it takes
     }
+    settings
+}
 
-    fn finish(&self) {
-        self.record.finish();
-        let stage = [self.stage.as_str()];
-        let metrics = &self.shared.metrics;
-        metrics.stage_seconds.with_label_values(&stage).observe(self.record.read_at.elapsed().as_secs_f64());
-        if let (Some(then), Ok(now)) =
-            (self.record.timestamp_ms, SystemTime::now().duration_since(UNIX_EPOCH))
-        {
-            let then = Duration::from_millis(u64::try_from(then).unwrap_or_default());
-            metrics.update_seconds.with_label_values(&stage).observe(now.saturating_sub(then).as_secs_f64());
+/// The bytes that all topics take, as far as they say.
+async fn limit(pipeline: &Pipeline) -> usize {
+    match limits(pipeline).await {
+        Ok(bytes) => bytes.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT),
+        Err(error) => {
+            tracing::info!(%error, "topics don't say what they take");
+            USUAL_LIMIT
         }
     }
+}
+
+async fn limits(pipeline: &Pipeline) -> Result<usize> {
+    let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
+    let topics =
+        [&pipeline.identified_output, &pipeline.outbound, &pipeline.outbound_slow, &pipeline.dead_letter];
+    let topics = topics.map(|topic| ResourceSpecifier::Topic(topic));
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let mut least = USUAL_LIMIT + OVERHEAD;
+    for described in admin.describe_configs(&topics, &options).await? {
+        let described = described.map_err(|error| anyhow!("{error}"))?;
+        let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
+        least = least.min(entry.context("no `max.message.bytes`")?.parse()?);
+    }
+    Ok(least)
 }
 
 impl Deliveries {
     fn acknowledged(&self, outcome: &Arc<Outcome>) {
-        if outcome.open.fetch_sub(1, Ordering::AcqRel) > 1 {
+        // What is in transactions is done when they are committed.
+        if self.is_transactional {
             return;
         }
-        if outcome.refusal.get().is_some() && !outcome.is_set_aside.swap(true, Ordering::AcqRel) {
+        match outcome.acknowledged() {
+            Acknowledged::Waiting | Acknowledged::Done => (),
             // Nobody listens once the stage's run has ended, and the update is read again.
-            let _ = self.refused.send(outcome.clone());
-        } else {
-            outcome.finish();
+            Acknowledged::Refused => drop(self.refused.send(outcome.clone())),
+        }
+    }
+
+    fn failed(&self, error: &KafkaError) {
+        // A transaction's own end says what became of it.
+        if !self.is_transactional {
+            self.failure.send_replace(Some(format!("an output was not delivered: {error}")));
         }
     }
 }
@@ -249,6 +262,10 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         self.events.error(error, reason);
     }
+
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        self.events.log(level, facility, message);
+    }
 }
 
 impl ProducerContext for Deliveries {
@@ -257,11 +274,33 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, outcome: Arc<Outcome>) {
         match result {
             Ok(_) => self.acknowledged(&outcome),
-            Err((error, _)) if is_refusal(error) && outcome.refuse(error) => self.acknowledged(&outcome),
-            // The outcome stays open: its offset is not committed.
-            Err((error, _)) => {
-                self.failure.send_replace(Some(format!("an output was not delivered: {error}")));
+            Err((error, message)) if is_refusal(error) => {
+                let headers = message.headers().into_iter().flat_map(Headers::iter);
+                let headers: usize =
+                    headers.map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len)).sum();
+                let size = message.payload_len() + message.key_len() + headers;
+                if self.limit.is_own(size) {
+                    outcome.refuse(error);
+                    self.acknowledged(&outcome);
+                } else {
+                    self.failure.send_replace(Some(SMALLER_THAN_SAID.to_owned()));
+                }
             }
+            // The outcome stays open: its offset is not committed.
+            Err((error, _)) => self.failed(error),
+        }
+    }
+}
+
+/// Not one message was too large, but the batch that it was in.
+pub const SMALLER_THAN_SAID: &str = "a topic takes less at once than it has said";
+
+impl Limit {
+    /// Whether a refused batch was this message alone.
+    fn is_own(self, message_size: usize) -> bool {
+        match self {
+            Self::Bytes(bytes) => message_size + OVERHEAD > bytes,
+            Self::OneMessage => true,
         }
     }
 }
@@ -274,9 +313,16 @@ fn is_refusal(error: &KafkaError) -> bool {
     )
 }
 
-/// Another one for each process: consumer groups fence workers that have lost their partitions.
-fn transactional_id(stage: StageName, shared: &Shared) -> Result<String> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| anyhow!("no random bytes: {error}"))?;
-    Ok(format!("{}-{}-{:016x}", shared.pipeline.group, stage.as_str(), u64::from_be_bytes(random)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_batch_of_many_is_nobody_s_own() {
+        let limit = Limit::Bytes(100_000);
+        assert!(limit.is_own(100_000));
+        assert!(limit.is_own(99_500), "a batch has more than keys and values");
+        assert!(!limit.is_own(50_000));
+        assert!(Limit::OneMessage.is_own(10));
+    }
 }

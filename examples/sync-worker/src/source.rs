@@ -3,19 +3,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow, bail};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer, ConsumerGroupMetadata, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use crate::cli::Pipeline;
 use crate::cli::StageName;
 use crate::kafka::{Events, Shared, configuration};
-use crate::offsets::Offsets;
+use crate::offsets::{Begun, MovedBack, Offsets};
 
 /// For how long the consumer is left alone while there is no memory. Then the partitions are paused,
 /// so that it can be polled, which keeps it in its group.
 const BEFORE_PAUSE: Duration = Duration::from_secs(10);
+/// For what is asked of brokers about a partition's first update.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Source {
     consumer: StreamConsumer<Events>,
@@ -29,7 +33,8 @@ pub struct Source {
 
 /// An update as it was read, and the memory that it has been given.
 pub struct Record {
-    pub payload: Vec<u8>,
+    /// `None` is Kafka's null.
+    pub payload: Option<Vec<u8>>,
     pub key: Option<Vec<u8>>,
     pub partition: i32,
     pub offset: i64,
@@ -43,23 +48,10 @@ pub struct Record {
 impl Source {
     pub fn open(stage: StageName, topic: &str, shared: &Shared) -> Result<Arc<Self>> {
         let offsets = Arc::new(Mutex::new(Offsets::default()));
-        let commit_by_consumer = !shared.pipeline.transactional;
-        let settings = [
-            ("group.id", format!("{}-{}", shared.pipeline.group, stage.as_str())),
-            ("auto.offset.reset", "earliest".to_owned()),
-            ("isolation.level", "read_committed".to_owned()),
-            ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
-            // What is stored is committed, twice a second and when partitions are handed over; and
-            // stored is only what is done.
-            ("enable.auto.commit", commit_by_consumer.to_string()),
-            ("enable.auto.offset.store", "false".to_owned()),
-            ("auto.commit.interval.ms", "500".to_owned()),
-            ("queued.max.messages.kbytes", "8192".to_owned()),
-            ("fetch.wait.max.ms", "100".to_owned()),
-        ];
-        let events = Events { stage, shared: shared.clone(), offsets: offsets.clone() };
+        let events = Events::new(stage, shared, offsets.clone());
         let consumer: StreamConsumer<Events> =
-            configuration(shared, &settings).create_with_context(events)?;
+            configuration(&shared.pipeline, &settings(stage, &shared.pipeline))
+                .create_with_context(events)?;
         consumer.subscribe(&[topic])?;
         let memory_kib = shared.pipeline.in_flight_mib.saturating_mul(1024).max(1024);
         Ok(Arc::new(Self {
@@ -78,27 +70,27 @@ impl Source {
         self: Arc<Self>,
         records: mpsc::UnboundedSender<Record>,
         mut stop: watch::Receiver<bool>,
-    ) {
+    ) -> Result<()> {
         let mut stop_waiting = stop.clone();
         loop {
             tokio::select! {
                 biased;
-                () = stopped(&mut stop) => return,
+                () = stopped(&mut stop) => return Ok(()),
                 message = self.consumer.recv() => match message {
                     Ok(message) => {
                         tokio::select! {
                             biased;
-                            () = stopped(&mut stop_waiting) => return,
-                            record = self.record(&message) => if records.send(record).is_err() { return },
+                            () = stopped(&mut stop_waiting) => return Ok(()),
+                            record = self.record(&message) => if records.send(record?).is_err() { return Ok(()) },
                         }
                     }
-                    // The stage takes the end of records for what it is, and begins anew.
-                    Err(KafkaError::MessageConsumptionFatal(error)) => {
-                        tracing::error!(stage = self.stage.as_str(), %error, "the consumer has failed");
-                        return;
+                    Err(KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId)) => {
+                        return Err(Fenced.into());
                     }
+                    Err(KafkaError::MessageConsumptionFatal(error)) => bail!("the consumer has failed: {error}"),
                     Err(error) => {
-                        tracing::warn!(stage = self.stage.as_str(), %error, "reading");
+                        // The consumer's context has said why.
+                        tracing::debug!(stage = self.stage.as_str(), %error, "reading");
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                 },
@@ -107,28 +99,85 @@ impl Source {
     }
 
     /// Copies a message once there is memory for it.
-    async fn record(self: &Arc<Self>, message: &BorrowedMessage<'_>) -> Record {
+    async fn record(self: &Arc<Self>, message: &BorrowedMessage<'_>) -> Result<Record> {
         // Noted first: what is awaited below may outlive the partition's assignment.
-        let assignment = self.offsets().begin(message.partition(), message.offset());
-        let payload = message.payload().unwrap_or_default();
+        let (partition, offset) = (message.partition(), message.offset());
+        let begun = self.offsets().begin(partition, offset);
+        let assignment = match begun {
+            Ok(Begun::Update(assignment)) => assignment,
+            Ok(Begun::Partition(assignment)) => {
+                tokio::task::block_in_place(|| self.compare_with_committed(partition, offset));
+                assignment
+            }
+            Err(MovedBack(before)) => {
+                bail!("offsets of partition {partition} have moved back, from {before} to {offset}")
+            }
+        };
         // The copy, its outputs, and a fixed share for all that is kept per update.
-        let kib =
-            u32::try_from(payload.len() / 512).unwrap_or(u32::MAX).saturating_add(2).min(self.memory_kib);
+        let bytes = message.payload_len() + message.key_len();
+        let kib = u32::try_from(bytes / 512).unwrap_or(u32::MAX).saturating_add(2).min(self.memory_kib);
         let memory = match self.memory.clone().try_acquire_many_owned(kib) {
             Ok(memory) => memory,
             Err(_) => self.wait_for_memory(kib).await,
         };
-        Record {
-            payload: payload.to_vec(),
+        Ok(Record {
+            payload: message.payload().map(<[u8]>::to_vec),
             key: message.key().map(<[u8]>::to_vec),
-            partition: message.partition(),
-            offset: message.offset(),
+            partition,
+            offset,
             timestamp_ms: message.timestamp().to_millis(),
             read_at: Instant::now(),
             assignment,
             source: self.clone(),
             _memory: memory,
+        })
+    }
+
+    /// Finds out whether a partition goes on where it was committed. Says aloud if updates have expired
+    /// before they were read, or if the partition is not what it was.
+    fn compare_with_committed(&self, partition: i32, offset: i64) {
+        let committed = match self.committed(partition) {
+            Ok(Some(committed)) => committed,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(stage = self.stage.as_str(), partition, %error, "what was committed is not known");
+                return;
+            }
+        };
+        let stage = [self.stage.as_str()];
+        if offset < committed {
+            self.shared.metrics.offset_resets.with_label_values(&stage).inc();
+            tracing::error!(
+                stage = stage[0],
+                partition,
+                committed,
+                offset,
+                "a partition begins anew: it is read from its beginning"
+            );
+        } else if offset > committed
+            && let Ok((first, _)) = self.consumer.fetch_watermarks(&self.topic, partition, PATIENCE)
+            && let Ok(expired @ 1..) = u64::try_from(first - committed)
+        {
+            self.shared.metrics.offset_resets.with_label_values(&stage).inc();
+            self.shared.metrics.expired.with_label_values(&stage).inc_by(expired);
+            tracing::error!(
+                stage = stage[0],
+                partition,
+                committed,
+                first,
+                expired,
+                "updates expired before they were read"
+            );
         }
+    }
+
+    fn committed(&self, partition: i32) -> Result<Option<i64>> {
+        let mut partitions = TopicPartitionList::new();
+        partitions.add_partition(&self.topic, partition);
+        let committed = self.consumer.committed_offsets(partitions, PATIENCE)?;
+        let element = committed.find_partition(&self.topic, partition).context("no answer")?;
+        element.error().map_err(|error| anyhow!("{error}"))?;
+        Ok(element.offset().to_raw().filter(|offset| *offset >= 0))
     }
 
     async fn wait_for_memory(&self, kib: u32) -> OwnedSemaphorePermit {
@@ -169,7 +218,7 @@ impl Source {
         {
             // The update is noted as under way and never done: nothing behind it is committed.
             tracing::error!(stage = self.stage.as_str(), %error, "can't go back to an update, it stays uncommitted");
-            self.offsets().begin(message.partition(), message.offset());
+            let _ = self.offsets().begin(message.partition(), message.offset());
         }
     }
 
@@ -181,6 +230,16 @@ impl Source {
             }
             // Or there was nothing to commit.
             Ok(()) | Err(_) => (),
+        }
+    }
+
+    /// Ends the run: nothing is waited for when the partitions are given back.
+    pub fn close(&self) {
+        self.offsets().close();
+        for partition in self.consumer.assignment().iter().flat_map(TopicPartitionList::elements) {
+            let labels = [self.stage.as_str(), &partition.partition().to_string()];
+            // It has none if there was no time to find out.
+            let _ = self.shared.metrics.lag.remove_label_values(&labels);
         }
     }
 
@@ -201,6 +260,39 @@ impl Source {
     }
 }
 
+/// The settings of a stage's consumer.
+pub fn settings(stage: StageName, pipeline: &Pipeline) -> Vec<(&'static str, String)> {
+    let mut settings = vec![
+        ("group.id", format!("{}-{}", pipeline.group, stage.as_str())),
+        ("auto.offset.reset", "earliest".to_owned()),
+        ("isolation.level", "read_committed".to_owned()),
+        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        // What is stored is committed, twice a second and when partitions are handed over; and
+        // stored is only what is done.
+        ("enable.auto.commit", (!pipeline.transactional).to_string()),
+        ("enable.auto.offset.store", "false".to_owned()),
+        ("auto.commit.interval.ms", "500".to_owned()),
+        ("queued.max.messages.kbytes", "8192".to_owned()),
+        ("fetch.wait.max.ms", "100".to_owned()),
+    ];
+    if let Some(instance) = &pipeline.instance {
+        settings.push(("group.instance.id", instance.clone()));
+    }
+    settings
+}
+
+/// Another worker has taken this one's name.
+#[derive(Debug)]
+pub struct Fenced;
+
+impl std::fmt::Display for Fenced {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("another worker has this one's `--instance`")
+    }
+}
+
+impl std::error::Error for Fenced {}
+
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the process ends.
     let _ = stop.wait_for(|stop| *stop).await;
@@ -214,6 +306,15 @@ impl Record {
     /// Whether the partition is still this worker's, in the assignment that the update was read in.
     pub fn is_current(&self) -> bool {
         self.source.offsets().is_current(self.partition, self.assignment)
+    }
+
+    /// Notes that the update is worked on from now on; false if it is another worker's.
+    pub fn start(&self) -> bool {
+        self.source.offsets().start(self.partition, self.assignment)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        self.payload.as_deref().unwrap_or_default()
     }
 
     /// To be called once everything that came of the update is acknowledged.

@@ -41,13 +41,13 @@ pub struct Memory {
 }
 
 impl Store {
-    /// The external IDs of each profile.
-    pub async fn external_ids(&self, profiles: &[Profile]) -> Result<Vec<StoredIds>> {
+    /// The external IDs of each profile, or `None` if those are too many for one look-up.
+    pub async fn external_ids(&self, profiles: &[Profile]) -> Result<Option<Vec<StoredIds>>> {
         match self {
             Self::Postgres(postgres) => postgres.external_ids(profiles).await,
             Self::Memory(memory) => {
                 let of = |profile| Ok(memory.identities.get(profile).cloned().unwrap_or_default());
-                Ok(profiles.iter().map(of).collect())
+                Ok(Some(profiles.iter().map(of).collect()))
             }
         }
     }

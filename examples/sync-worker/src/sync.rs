@@ -1,19 +1,23 @@
 //! The sync worker: decides where each update goes, and writes the events.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use idgroup::compare::{Comparison, Extent};
 use idgroup::{Amplification, Destinations, Lane, MessageId, ProfileUpdate, Release, Routed};
 use rdkafka::message::{Header, OwnedHeaders};
 
+use crate::allowance::Allowance;
 use crate::catalog::Catalog;
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
+use crate::outcome::Outcome;
 use crate::retry::until_done;
 use crate::rollout_config::InForce;
-use crate::sink::{Outcome, Sink};
+use crate::sink::Sink;
+use crate::store::Connected;
 
 /// An update of more bytes than this may take long to decide about, and gets a thread of its own.
 const LARGE: usize = 4_096;
@@ -22,10 +26,14 @@ const LARGE: usize = 4_096;
 /// so many IDs stand for a few hundred at most.
 const MANY_IDS: usize = 16;
 
+/// How often a computation that is not known is looked for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
 pub struct Sync {
-    pub catalog: Arc<Catalog>,
-    pub rollout: InForce,
-    pub shared: Shared,
+    catalog: Arc<Catalog>,
+    rollout: InForce,
+    shared: Shared,
+    allowance: Allowance,
 }
 
 /// The events of an update, as they go out.
@@ -35,31 +43,37 @@ struct Decided {
 }
 
 impl Sync {
-    /// Decides about a batch of updates, and writes what comes of them in their order.
-    pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<()> {
+    pub fn new(catalog: Arc<Catalog>, rollout: InForce, shared: &Shared) -> Self {
+        let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
+        Self { catalog, rollout, shared: shared.clone(), allowance }
+    }
+
+    /// Decides about a batch of updates, and writes what comes of them in their order. Returns how many
+    /// of them.
+    pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<usize> {
         let Shared { metrics, health, pipeline } = &self.shared;
         let began = Instant::now();
-        let updates: Vec<Result<ProfileUpdate, String>> = batch
-            .iter()
-            .map(|outcome| serde_json::from_slice(&outcome.record.payload).map_err(|error| error.to_string()))
-            .collect();
+        let updates: Vec<Result<ProfileUpdate, String>> =
+            batch.iter().map(|outcome| parse(outcome.record.payload.as_deref())).collect();
         metrics.time("parse", began);
         let began = Instant::now();
         let computations: Vec<&str> =
             updates.iter().flatten().map(|update| update.computation().id()).collect();
         let spaces: Vec<&str> = updates.iter().flatten().map(ProfileUpdate::space_id).collect();
-        let look_up = || async {
-            Ok((self.catalog.destinations(&computations).await?, self.catalog.tiers(&spaces).await?))
-        };
-        let (destinations, tiers) = until_done("looking up destinations", metrics, health, look_up).await;
+        let destinations = self.destinations(&computations).await;
+        let look_up = || self.catalog.tiers(&spaces);
+        let tiers = until_done("looking up tiers", metrics, health, look_up).await;
         metrics.time("catalog", began);
-        for (outcome, update) in batch.iter().zip(&updates) {
+        for (n, (outcome, update)) in batch.iter().zip(&updates).enumerate() {
+            if n > 0 && sink.has_enough() {
+                return Ok(n);
+            }
             let decided = match update {
                 Ok(update) => match destinations.get(update.computation().id()).map(|connected| &**connected)
                 {
                     Some(Ok(Some(destinations))) => {
                         let tier = tiers.get(update.space_id()).cloned().flatten();
-                        let bytes = outcome.record.payload.len();
+                        let bytes = outcome.record.bytes().len();
                         Ok((update, self.decide(update, tier.as_deref(), destinations, bytes).await))
                     }
                     Some(Err(error)) => Err(error.clone()),
@@ -76,12 +90,11 @@ impl Sync {
                         Lane::Fast => &pipeline.outbound,
                         Lane::Slow => &pipeline.outbound_slow,
                     };
+                    let computed_at = update.computed_at().map(|time| time.to_string());
                     for (message_id, event) in &decided.events {
-                        let message_id = message_id.to_string();
-                        let header = Header { key: "message_id", value: Some(&message_id) };
-                        let headers = OwnedHeaders::new().insert(header);
+                        let headers = headers(*message_id, computed_at.as_deref());
                         let key = Some(update.profile_id().as_bytes());
-                        sink.send(outcome, topic, key, event, headers).await?;
+                        sink.send(outcome, topic, key, Some(event), headers).await?;
                     }
                     metrics.time("hand_over", began);
                     let result = match decided.events.is_empty() {
@@ -94,7 +107,25 @@ impl Sync {
             }
             sink.all_sent(outcome);
         }
-        Ok(())
+        Ok(batch.len())
+    }
+
+    /// The destinations of each computation. Updates can be there before their computation is, so that
+    /// one which is not known is waited for, as long as that does not hold the others up for good.
+    async fn destinations(&self, computations: &[&str]) -> HashMap<String, Connected> {
+        let Shared { metrics, health, .. } = &self.shared;
+        loop {
+            let look_up = || self.catalog.destinations(computations);
+            let found = until_done("looking up destinations", metrics, health, look_up).await;
+            let is_unknown = |connected: &Connected| matches!(**connected, Ok(None));
+            let unknown: Vec<&str> =
+                found.iter().filter(|(_, found)| is_unknown(found)).map(|(name, _)| &name[..]).collect();
+            if unknown.is_empty() || !self.allowance.take(BETWEEN_LOOKS, Instant::now()) {
+                return found;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            self.catalog.ask_again(&unknown);
+        }
     }
 
     async fn decide(
@@ -121,7 +152,7 @@ impl Sync {
     ) -> Decided {
         let metrics = &self.shared.metrics;
         let began = Instant::now();
-        let routed = release.decide(update, tier, destinations, &mut DecisionWatch::new(metrics));
+        let routed = release.decide_with(update, tier, destinations, &mut DecisionWatch::new(metrics));
         metrics.time("decide", began);
         if let Some(comparison) = &routed.comparison {
             report(update, comparison);
@@ -146,6 +177,22 @@ impl Sync {
             Ok(None) | Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// What receivers tell repeats and order by, without reading the event.
+fn headers(message_id: MessageId, computed_at: Option<&str>) -> OwnedHeaders {
+    let message_id = message_id.to_string();
+    let headers = OwnedHeaders::new_with_capacity(2);
+    let headers = headers.insert(Header { key: "message_id", value: Some(&message_id) });
+    match computed_at {
+        Some(time) => headers.insert(Header { key: "computed_at", value: Some(time) }),
+        None => headers,
+    }
+}
+
+fn parse(payload: Option<&[u8]>) -> Result<ProfileUpdate, String> {
+    let payload = payload.ok_or("the payload is null")?;
+    serde_json::from_slice(payload).map_err(|error| error.to_string())
 }
 
 fn serialise(routed: &Routed<'_>) -> Vec<(MessageId, Vec<u8>)> {

@@ -58,9 +58,9 @@ fn parse(path: &Path) -> File {
     syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// What `lib.rs` and `compare/mod.rs` export: they are the only ones that do.
+/// What `lib.rs` and the `mod.rs` of public modules export: they are the only ones that do.
 fn uses() -> Vec<Item> {
-    let files = [sources().join("lib.rs"), sources().join("compare/mod.rs")];
+    let files = ["lib.rs", "compare/mod.rs", "segment/mod.rs"].map(|file| sources().join(file));
     let items = files.iter().flat_map(|path| parse(path).items);
     items.filter(|item| matches!(item, Item::Use(item) if is_public(&item.vis))).collect()
 }
@@ -102,11 +102,16 @@ fn public(item: Item, exported: &BTreeSet<String>) -> Option<Item> {
                 let name = &path.segments.last().unwrap().ident;
                 is_exported(name) || !["FromShape", "Read", "Shape"].iter().any(|private| name == private)
             });
-            let is_of_private_type = match &*item.self_ty {
+            let of_type = match &*item.self_ty {
+                syn::Type::Reference(reference) => &*reference.elem,
+                of_type => of_type,
+            };
+            let is_of_private_type = match of_type {
                 syn::Type::Path(path) => {
                     // A `Result` is what our trait of somebody else's is for: `collect` returns one.
                     let name = &path.path.segments.last().unwrap().ident;
-                    !is_exported(name) && name != "Result"
+                    let is_any = item.generics.type_params().any(|parameter| parameter.ident == *name);
+                    !is_exported(name) && !is_any && name != "Result"
                 }
                 _ => false,
             };

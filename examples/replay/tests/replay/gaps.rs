@@ -78,6 +78,14 @@ fn a_field_that_was_probably_meant_is_named() {
     }
 }
 
+#[test]
+fn a_field_that_is_there_and_empty_is_no_other_field() {
+    let folder = Folder::new("a_field_that_is_there_and_empty_is_no_other_field");
+    let update = COMPLETE.replace(r#""2026-01-05T10:00:00Z""#, "null");
+    let said = sentences(&run(&folder, &[], &[&update]));
+    assert!(said.contains("no_computed_at") && !said.contains("where there is"), "{said}");
+}
+
 /// A name is what an outsider has chosen: it can't break a line, or colour a terminal.
 #[test]
 fn a_field_stays_on_its_line() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::program::{Folder, amplifying, replay, update};
+use crate::program::{Folder, amplifying, of_email, replay, update, update_ids};
 
 /// Enough for dozens of chunks: updates of every kind, of very different sizes, and bad lines between.
 fn varied(updates: usize) -> String {
@@ -60,5 +60,19 @@ fn any_number_of_jobs_leaves_the_same() {
             let found = all_of(&folder, &flags, &[&one, &other], jobs);
             assert!(found == expected, "{flags:?} with {jobs} jobs");
         }
+    }
+}
+
+/// With so many destinations a chunk holds two updates, and what is read at once is many chunks.
+#[test]
+fn nothing_is_lost_where_there_are_many_destinations() {
+    let folder = Folder::new("nothing_is_lost_where_there_are_many_destinations");
+    let all: Vec<String> = (0..5_000).map(|id| format!(r#"{{"id":"dst_{id}"}}"#)).collect();
+    let destinations = folder.write("many.json", format!(r#"{{"aud_1":[{}]}}"#, all.join(",")));
+    let ids: Vec<String> = (0..101).map(|number| format!("upd_{number}")).collect();
+    let input: Vec<String> = ids.iter().map(|id| of_email(id)).collect();
+    for jobs in ["1", "3"] {
+        let run = replay(&["--jobs", jobs, "--destinations", &destinations], input.join("\n"));
+        assert_eq!((update_ids(&run.stdout), run.status), (ids.clone(), Some(0)));
     }
 }

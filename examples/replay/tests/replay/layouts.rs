@@ -79,22 +79,22 @@ fn long_compressed_inputs_are_read_to_their_end() {
 #[test]
 fn broken_compression_ends_with_what_it_is() {
     let folder = Folder::new("broken_compression_ends_with_what_it_is");
-    for (mut content, cut) in [
-        (gzip(&of_email("upd_1")), 9),
-        (zstandard(&of_email("upd_1")), 5),
-        // What a checksum, at the end, says no longer holds.
-        (gzip(&of_email("upd_1")), 0),
-    ] {
-        let length = content.len();
-        match cut {
-            0 => content[length - 8] ^= 1,
-            _ => content.truncate(length - cut),
-        }
-        let run = run(&folder, &content);
-        let path = folder.path("updates");
+    let path = folder.path("updates");
+    let check = |content: &[u8]| {
+        let run = run(&folder, content);
         assert!(run.stderr.contains(&format!("replay: can't read `{path}`: ")), "{}", run.stderr);
         assert_eq!(run.status, Some(1));
+    };
+    for (content, checksum_bytes) in [(gzip(&of_email("upd_1")), 8), (zstandard(&of_email("upd_1")), 4)] {
+        let checksum = content.len() - checksum_bytes;
+        check(&content[..checksum - 1]);
+        check(&content[..checksum + 1]);
+        let mut other = content.clone();
+        other[checksum] ^= 1;
+        check(&other);
     }
+    // A frame without data that is cut.
+    check(&[&zstandard("")[..], &[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1]].concat());
 }
 
 #[test]

@@ -105,7 +105,9 @@ fn long_lines_are_cut() {
 fn lines_may_be_as_long_as_allowed() {
     let folder = Folder::new("lines_may_be_as_long_as_allowed");
     let destinations = folder.destinations();
-    let update = of_email("upd_1");
+    // Longer than the start that is kept of lines that are too long.
+    let note = "x".repeat(2_000);
+    let update = of_email("upd_1").replacen('{', &format!(r#"{{"note":"{note}","#), 1);
     let exactly = update.len().to_string();
     let one_less = (update.len() - 1).to_string();
     for end in ["", "\n", "\r\n", "\r"] {

@@ -57,6 +57,20 @@ fn more_messages_are_compared_where_more_are_allowed() {
     assert_eq!(folder.read("slow.ndjson").lines().count(), 1);
 }
 
+/// Of an exit the dedupe flow sends these destinations nothing.
+#[test]
+fn monsters_of_the_legacy_flow_alone_are_set_aside() {
+    let folder = Folder::new("monsters_of_the_legacy_flow_alone_are_set_aside");
+    let destinations =
+        folder.write("deduping.json", r#"{"aud_1": [{"id": "dst_1", "dedupes_on": ["email"]}]}"#);
+    let slow = folder.path("slow.ndjson");
+    let arguments = ["--shadow", "--max-messages", "8", "--slow", &slow, "--destinations", &destinations];
+    let monster = amplifying("upd_1", 2, 3).replace(r#""in""#, r#""out""#);
+    let run = replay(&arguments, monster.clone());
+    assert_eq!((count(&run, "slow updates").as_str(), run.status), ("1", Some(0)));
+    assert_eq!(folder.read("slow.ndjson"), monster + "\n");
+}
+
 #[test]
 fn nothing_slow_leaves_an_empty_file() {
     let folder = Folder::new("nothing_slow_leaves_an_empty_file");

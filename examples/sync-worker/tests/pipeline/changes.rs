@@ -104,11 +104,14 @@ fn the_rollout_can_come_from_a_file() {
     };
     sleep(Duration::from_millis(500));
     assert!(worker.page("/readyz").1.contains("the rollout"), "nothing is decided before it is known");
-    std::fs::write(&file, r#"{"flag":{"name":"dedupe","share":0}}"#).unwrap();
+    std::fs::write(&file, r#"{"flag":{"name":"dedupe","share_basis_points":0}}"#).unwrap();
     send();
     until_seen(&mut outputs, "the legacy flow", |sent| sent.len() == 4);
-    std::fs::write(&file, r#"{"flag":{"name":"dedupe","share":10000},"gate":{"spaces":["spa_load"]}}"#)
-        .unwrap();
+    std::fs::write(
+        &file,
+        r#"{"flag":{"name":"dedupe","share_basis_points":10000},"gate":{"spaces":["spa_load"]}}"#,
+    )
+    .unwrap();
     sleep(Duration::from_secs(1));
     send();
     until_seen(&mut outputs, "the dedupe flow", |sent| sent.len() == 2);

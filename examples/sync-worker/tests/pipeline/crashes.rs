@@ -5,14 +5,14 @@ use std::thread::{self, sleep};
 use std::time::Duration;
 
 use crate::database::{Database, Server, shared};
-use crate::kafka::{Broker, Output, Outputs};
+use crate::kafka::{Broker, Output, Outputs, Pipeline};
 use crate::load::{Computed, ROLLOUT_FOR_ALL, all_events, generate, load_destinations};
 use crate::process::{Worker, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A database for a load, the load, and what must come of it.
-fn prepare(database: &Database, updates: usize) -> (Vec<Computed>, Vec<Output>) {
+pub fn prepare(database: &Database, updates: usize) -> (Vec<Computed>, Vec<Output>) {
     let (identities, updates) = generate(updates);
     database.store_destinations(&load_destinations());
     database.store_identities(identities.iter());
@@ -22,7 +22,7 @@ fn prepare(database: &Database, updates: usize) -> (Vec<Computed>, Vec<Output>) 
 }
 
 /// Pushes the load over this time, while `meanwhile` runs.
-fn push(broker: &Broker, updates: &[Computed], over: Duration, meanwhile: impl FnOnce()) {
+pub fn push(broker: &Pipeline, updates: &[Computed], over: Duration, meanwhile: impl FnOnce()) {
     let input = broker.input();
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -40,7 +40,7 @@ fn push(broker: &Broker, updates: &[Computed], over: Duration, meanwhile: impl F
 
 /// All events have come, and nothing else; returns how many came again.
 #[track_caller]
-fn assert_nothing_lost(outputs: &mut Outputs, expected: &[Output]) -> usize {
+pub fn assert_nothing_lost(outputs: &mut Outputs, expected: &[Output]) -> usize {
     let wanted: BTreeSet<&str> = expected.iter().filter_map(Output::message_id).collect();
     outputs.read_until("all events", PATIENCE, |all| {
         all.len() >= wanted.len()

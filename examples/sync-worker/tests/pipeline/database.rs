@@ -1,7 +1,9 @@
 //! A PostgreSQL of the tests' own, on loopback.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +11,8 @@ use std::sync::{Arc, Mutex, Weak};
 
 use idgroup::{Destinations, ExternalId, Timestamp};
 use tokio_postgres::NoTls;
+
+use crate::certificates::make_certificates;
 
 /// A server of its own. Ends with the value.
 pub struct Server {
@@ -21,7 +25,7 @@ pub struct Database {
     pub url: String,
     /// Kept running.
     #[allow(dead_code, reason = "it is there to be dropped")]
-    server: Option<Arc<Server>>,
+    pub server: Option<Arc<Server>>,
 }
 
 pub fn free_port() -> u16 {
@@ -29,7 +33,7 @@ pub fn free_port() -> u16 {
 }
 
 impl Server {
-    pub fn start() -> Self {
+    fn prepare() -> Self {
         static SERVERS: AtomicUsize = AtomicUsize::new(0);
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("sync-worker-{}-{number}", std::process::id()));
@@ -42,8 +46,51 @@ impl Server {
         let data = server.data();
         run(&mut server
             .tool("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]));
+        server
+    }
+
+    pub fn start() -> Self {
+        let server = Self::prepare();
         server.go_on();
         server
+    }
+
+    /// One that lets nobody in over the network but by TLS and a password; and its certificates.
+    pub fn start_secure(password: &str) -> Self {
+        let server = Self::prepare();
+        make_certificates(&server.directory);
+        let data = Path::new(&server.data()).to_owned();
+        for name in ["server.key", "server.pem"] {
+            let path = data.join(name);
+            std::fs::copy(server.directory.join(name), &path).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        let entries = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(data.join("pg_hba.conf"), entries).unwrap();
+        let settings = "ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n";
+        let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        file.write_all(settings.as_bytes()).unwrap();
+        server.go_on();
+        server.local("postgres").execute(&format!("alter role postgres password '{password}'"));
+        server
+    }
+
+    /// A database, entered by the server's own directory.
+    pub fn local(&self, name: &str) -> Database {
+        let (directory, port) = (self.directory.display(), self.port);
+        Database { url: format!("host={directory} port={port} user=postgres dbname={name}"), server: None }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// One of its certificates' files.
+    pub fn file(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
     }
 
     /// Starts it again where it stopped.
@@ -172,7 +219,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 

@@ -105,6 +105,9 @@ fn dead_letters_hold_the_bytes_as_they_were() {
         .collect();
     assert_eq!(bad.len(), 12 + 21);
     bad.push(b"");
+    input.send("identified-output", "key", Some(b""));
+    input.flush();
+    bad.push(b"");
     let sent: Vec<Output> = expected.into_iter().flatten().flatten().collect();
     let _worker = Worker::start(&broker, &database, &["--stages", "sync"]);
     let mut outputs = broker.outputs();
@@ -118,6 +121,7 @@ fn dead_letters_hold_the_bytes_as_they_were() {
         assert_eq!(output.headers["topic"], "identified-output");
         assert_eq!(output.key.as_deref(), Some("key"));
         assert!(!output.headers["error"].contains("@example"), "{:?}", output.headers);
+        assert_eq!(output.is_null, output.headers["error"] == "the payload is null");
         found.push(&output.payload);
     }
     found.sort_unstable();
@@ -255,4 +259,58 @@ fn a_monster_is_compared_in_flat_memory() {
     println!("20 monsters of 153,000 messages compared: {at_rest} KiB at rest, {most} KiB at most");
     assert!(most < at_rest + 48 * 1024, "{at_rest} KiB at rest, {most} KiB at most");
     assert!(fixture("monster/updates.ndjson").len() < 100_000);
+}
+
+#[test]
+fn an_update_that_fits_nowhere_is_named_in_a_dead_letter() {
+    let database = shared("fits_nowhere");
+    let (identities, updates) = generate(200);
+    database.store_destinations(&load_destinations());
+    database.store_identities(identities.iter());
+    database.execute(ROLLOUT_FOR_ALL);
+    let broker = Broker::start(1);
+    let input = broker.input();
+    let large = vec![b'['; 1_000_100];
+    input.send("compute-output", "large", Some(&large));
+    for update in &updates {
+        input.send("compute-output", &update.profile_id, Some(&update.payload));
+    }
+    input.flush();
+    let expected = all_events(&updates, &identities, &load_destinations());
+    let worker = Worker::start(&broker, &database, &[]);
+    let mut outputs = broker.outputs();
+    outputs.read_until("all outputs", PATIENCE, |all| all.len() > expected.len());
+    assert_same(&outputs.all, expected);
+    let letters: Vec<_> = outputs.all.iter().filter(|output| output.topic == "dead-letter").collect();
+    let [letter] = letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter.payload, &large[..4_096]);
+    let header = |name: &str| &letter.headers[name][..];
+    assert_eq!((header("topic"), header("partition"), header("offset")), ("compute-output", "0", "0"));
+    assert_eq!(header("size"), "1000100");
+    assert_eq!(header("sha256").len(), 64);
+    assert_eq!(letter.key.as_deref(), Some("large"));
+    assert_eq!(worker.metric("idgroup_stage_restarts_total"), 0.0);
+    assert!(worker.terminate().success());
+}
+
+#[test]
+fn every_compression_of_kafka_s_is_read() {
+    let database = shared("compressions");
+    let (identities, updates) = generate(400);
+    database.store_destinations(&load_destinations());
+    database.store_identities(identities.iter());
+    database.execute(ROLLOUT_FOR_ALL);
+    let broker = Broker::start(2);
+    for (compression, updates) in ["none", "gzip", "snappy", "zstd"].iter().zip(updates.chunks(100)) {
+        let input = broker.input_with(compression);
+        for update in updates {
+            input.send("compute-output", &update.profile_id, Some(&update.payload));
+        }
+        input.flush();
+    }
+    let expected = all_events(&updates, &identities, &load_destinations());
+    let _worker = Worker::start(&broker, &database, &[]);
+    let mut outputs = broker.outputs();
+    outputs.read_until("all events", PATIENCE, |all| all.len() >= expected.len());
+    assert_same(&outputs.all, expected);
 }

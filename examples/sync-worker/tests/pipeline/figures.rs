@@ -5,11 +5,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::database::shared;
-use crate::kafka::Broker;
+use crate::kafka::{Broker, Pipeline};
 use crate::load::{ROLLOUT_FOR_ALL, generate, load_destinations};
 use crate::process::{Worker, wait_until};
 
 const UPDATES: usize = 100_000;
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// One worker on one core, with the cluster's mock, the database and this process on the others.
 #[test]
@@ -22,20 +23,24 @@ fn one_worker_on_one_core() {
         ("identify,sync", false, false),
         ("identify,sync", false, true),
     ] {
-        measure(stages, compare, transactional);
+        measure(&Broker::start(16), stages, compare, transactional, 1);
     }
 }
 
-fn measure(stages: &str, compare: bool, transactional: bool) {
-    let name = format!("figures_{}_{compare}_{transactional}", stages.replace(',', "_"));
+/// How fast these stages are done with what waits for them, in so many workers on one core.
+pub fn measure(pipeline: &Pipeline, stages: &str, compare: bool, transactional: bool, workers: usize) {
+    let name = format!(
+        "figures_{}_{}_{compare}_{transactional}",
+        pipeline.prefix.replace(['-', '.'], "_"),
+        stages.replace(',', "_")
+    );
     let database = shared(&name);
     let (identities, updates) = generate(UPDATES);
     database.store_destinations(&load_destinations());
     database.store_identities(identities.iter());
     database.execute(ROLLOUT_FOR_ALL);
     database.execute(&format!("update rollout set compare = {compare}"));
-    let broker = Broker::start(16);
-    let input = broker.input();
+    let input = pipeline.input();
     for update in &updates {
         if stages == "sync" {
             let mut json: serde_json::Value = serde_json::from_slice(&update.payload).unwrap();
@@ -49,42 +54,49 @@ fn measure(stages: &str, compare: bool, transactional: bool) {
     input.flush();
     // The last processor is the worker's.
     let processors = std::thread::available_parallelism().unwrap().get();
-    let mut command = Command::new("taskset");
-    command.args(["-c", &(processors - 1).to_string(), env!("CARGO_BIN_EXE_sync-worker")]);
     let mut arguments = vec!["--stages", stages];
     if transactional {
         // A transaction costs the same whatever is in it.
         arguments.extend(["--transactional", "--batch", "4096"]);
     }
-    let worker = Worker::start_by(command, &broker, &database, &arguments);
-    wait_until("ready", Duration::from_secs(30), || worker.page("/readyz").0 == 200);
-    let at_rest = worker.memory("VmRSS");
+    let start = || {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &(processors - 1).to_string(), env!("CARGO_BIN_EXE_sync-worker")]);
+        Worker::start_by(command, pipeline, &database, &arguments)
+    };
+    let all: Vec<Worker> = (0..workers).map(|_| start()).collect();
+    let sum = |of: &dyn Fn(&Worker) -> f64| all.iter().map(of).sum::<f64>();
+    for worker in &all {
+        wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    }
+    let at_rest = all[0].memory("VmRSS");
     let last = if stages.ends_with("sync") { "sync" } else { "identify" };
     let done = format!("idgroup_stage_seconds_count{{stage=\"{last}\"}}");
-    wait_until("the first update", Duration::from_secs(30), || worker.metric(&done) > 0.0);
-    let (began, first) = (Instant::now(), worker.metric(&done));
-    let processor = worker.processor_seconds();
-    wait_until("all updates", Duration::from_secs(120), || {
+    wait_until("the first update", PATIENCE, || sum(&|worker| worker.metric(&done)) > 0.0);
+    let (began, first) = (Instant::now(), sum(&|worker| worker.metric(&done)));
+    let processor = sum(&Worker::processor_seconds);
+    wait_until("all updates", PATIENCE, || {
         sleep(Duration::from_millis(100));
-        worker.metric(&done) >= UPDATES as f64
+        sum(&|worker| worker.metric(&done)) >= UPDATES as f64
     });
     let (took, updates) = (began.elapsed().as_secs_f64(), UPDATES as f64 - first);
-    let processor = worker.processor_seconds() - processor;
-    println!("\n## stages {stages}, compare {compare}, transactional {transactional}");
+    let processor = sum(&Worker::processor_seconds) - processor;
+    println!("\n## {workers} workers, stages {stages}, compare {compare}, transactional {transactional}");
     println!(
         "{:.0} updates/s; {:.1} µs of processor time per update; memory {} MiB at rest, {} MiB at most",
         updates / took,
         processor / updates * 1e6,
         at_rest / 1024,
-        worker.memory("VmHWM") / 1024
+        all.iter().map(|worker| worker.memory("VmHWM")).max().unwrap_or_default() / 1024
     );
+    let worker = &all[0];
     for name in ["idgroup_step_seconds", "idgroup_stage_seconds"] {
         percentiles(&worker.page("/metrics").1, name);
     }
 }
 
 /// Upper bounds of percentiles, from the buckets of a histogram.
-fn percentiles(metrics: &str, name: &str) {
+pub fn percentiles(metrics: &str, name: &str) {
     let mut series: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for line in metrics.lines().filter(|line| line.starts_with(&format!("{name}_bucket"))) {
         let (labels, count) = line.rsplit_once(' ').unwrap();

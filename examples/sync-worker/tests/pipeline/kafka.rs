@@ -1,6 +1,7 @@
 //! What goes into topics, and what came out.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -11,11 +12,18 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
+/// Topics of a cluster, and where it is.
+pub struct Pipeline {
+    pub servers: String,
+    /// What the names of its topics and groups begin with.
+    pub prefix: String,
+    pub partitions: i32,
+}
+
 /// A mock of a cluster, as a process of its own.
 pub struct Broker {
     pub child: Child,
-    pub servers: String,
-    pub partitions: i32,
+    pub pipeline: Pipeline,
 }
 
 /// What came out.
@@ -25,53 +33,102 @@ pub struct Output {
     pub key: Option<String>,
     pub headers: BTreeMap<String, String>,
     pub payload: Vec<u8>,
+    pub is_null: bool,
 }
 
 pub struct Input {
+    prefix: String,
     producer: ThreadedProducer<DefaultProducerContext>,
 }
 
 /// Reads the outputs as they come.
 pub struct Outputs {
     consumer: BaseConsumer,
+    prefix: String,
     pub all: Vec<Output>,
 }
 
-impl Broker {
+const TOPICS: [&str; 5] = ["compute-output", "identified-output", "outbound", "outbound-slow", "dead-letter"];
+
+impl Deref for Broker {
+    type Target = Pipeline;
+
+    fn deref(&self) -> &Pipeline {
+        &self.pipeline
+    }
+}
+
+impl Pipeline {
+    pub fn topics(&self) -> impl Iterator<Item = String> {
+        TOPICS.iter().map(|topic| format!("{}{topic}", self.prefix))
+    }
+
+    /// What tells a worker of it.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--brokers".to_owned(), self.servers.clone()];
+        if !self.prefix.is_empty() {
+            arguments.extend(["--group".to_owned(), format!("{}group", self.prefix)]);
+            for (topic, name) in TOPICS.iter().zip(self.topics()) {
+                arguments.extend([format!("--{topic}"), name]);
+            }
+        }
+        arguments
+    }
+
     pub fn input(&self) -> Input {
+        self.input_with("lz4")
+    }
+
+    /// Written with this compression.
+    pub fn input_with(&self, compression: &str) -> Input {
         let producer = ClientConfig::new()
             .set("bootstrap.servers", &self.servers)
-            .set("compression.type", "lz4")
+            .set("compression.type", compression)
             .set("linger.ms", "5")
+            .set("enable.idempotence", "true")
+            .set("message.max.bytes", "8000000")
             .create()
             .unwrap();
-        Input { producer }
+        Input { prefix: self.prefix.clone(), producer }
     }
 
     pub fn outputs(&self) -> Outputs {
+        self.outputs_of(&["outbound", "outbound-slow", "dead-letter"])
+    }
+
+    pub fn outputs_of(&self, topics: &[&str]) -> Outputs {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.servers)
             .set("group.id", "outputs")
             .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "20")
             .create()
             .unwrap();
         let mut partitions = TopicPartitionList::new();
-        for topic in ["outbound", "outbound-slow", "dead-letter"] {
+        for topic in topics {
             for partition in 0..self.partitions {
-                partitions.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+                let topic = format!("{}{topic}", self.prefix);
+                partitions.add_partition_offset(&topic, partition, Offset::Beginning).unwrap();
             }
         }
         consumer.assign(&partitions).unwrap();
-        Outputs { consumer, all: Vec::new() }
+        Outputs { consumer, prefix: self.prefix.clone(), all: Vec::new() }
     }
 }
 
 impl Input {
     pub fn send(&self, topic: &str, key: &str, payload: Option<&[u8]>) {
+        self.send_at(None, topic, key, payload);
+    }
+
+    /// With this time, in milliseconds since the epoch.
+    pub fn send_at(&self, time: Option<i64>, topic: &str, key: &str, payload: Option<&[u8]>) {
+        let topic = format!("{}{topic}", self.prefix);
         loop {
-            let mut record = BaseRecord::<str, [u8]>::to(topic).key(key);
+            let mut record = BaseRecord::<str, [u8]>::to(&topic).key(key);
             record.payload = payload;
+            record.timestamp = time;
             match self.producer.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
@@ -83,7 +140,7 @@ impl Input {
     }
 
     pub fn flush(&self) {
-        self.producer.flush(Duration::from_secs(30)).unwrap();
+        self.producer.flush(Duration::from_secs(90)).unwrap();
     }
 }
 
@@ -116,14 +173,20 @@ impl Outputs {
 
     fn read_one(&mut self, patience: Duration) -> bool {
         let Some(message) = self.consumer.poll(patience) else { return false };
-        let message = message.unwrap();
+        let message = match message {
+            Ok(message) => message,
+            // Of brokers that are gone, while tests take them away.
+            Err(KafkaError::MessageConsumption(_)) => return false,
+            Err(error) => panic!("{error}"),
+        };
         let headers = message.headers().into_iter().flat_map(Headers::iter);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         self.all.push(Output {
-            topic: message.topic().to_owned(),
+            topic: message.topic().strip_prefix(&self.prefix).unwrap().to_owned(),
             key: message.key().map(text),
             headers: headers.map(|header| (header.key.to_owned(), text(header.value.unwrap()))).collect(),
             payload: message.payload().unwrap_or_default().to_vec(),
+            is_null: message.payload().is_none(),
         });
         true
     }

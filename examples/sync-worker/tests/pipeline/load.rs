@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use idgroup::compare::{ComparisonBudget, ComparisonKey};
-use idgroup::{Amplification, Destinations, ExternalId, Flag, Gate, Lane, ProfileUpdate, Release, Rollout};
+use idgroup::compare::ComparisonKey;
+use idgroup::{
+    Amplification, Destinations, ExternalId, Flag, Gate, Lane, ProfileUpdate, Release, Rollout, Share,
+};
 use serde_json::{Value, json};
 
 use crate::kafka::Output;
@@ -22,7 +24,7 @@ pub fn rollout_for_all() -> Rollout {
     let gate = ["spa_acme", "spa_globex", "spa_initech", "spa_load"]
         .into_iter()
         .fold(Gate::closed(), |gate, space| gate.opened_for_space(space).unwrap());
-    Rollout::new(Flag::new("dedupe", 10_000).unwrap()).gate(gate)
+    Rollout::new(Flag::new("dedupe", Share::ALL).unwrap()).with_gate(gate)
 }
 
 /// The same in SQL.
@@ -122,12 +124,8 @@ pub fn events(
     }
     let update: ProfileUpdate = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let connected = destinations.get(update.computation().id()).ok_or("there is no computation")?;
-    let release = Release {
-        rollout: rollout.clone(),
-        key: ComparisonKey::new([0; 16]),
-        budget: ComparisonBudget::default(),
-    };
-    let routed = release.decide(&update, None, connected, &mut ());
+    let release = Release::new(rollout.clone(), ComparisonKey::new([0; 16]));
+    let routed = release.decide(&update, None, connected);
     let topic = match Amplification::of(&routed.events).lane(10_000) {
         Lane::Fast => "outbound",
         Lane::Slow => "outbound-slow",
@@ -135,7 +133,11 @@ pub fn events(
     let output = |event: &idgroup::IdGroupEvent<'_>| Output {
         topic: topic.to_owned(),
         key: Some(update.profile_id().to_owned()),
-        headers: [("message_id".to_owned(), event.message_id().to_string())].into(),
+        headers: [("message_id".to_owned(), event.message_id().to_string())]
+            .into_iter()
+            .chain(update.computed_at().map(|time| ("computed_at".to_owned(), time.to_string())))
+            .collect(),
+        is_null: false,
         payload: serde_json::to_vec(event).unwrap(),
     };
     Ok(routed.events.iter().map(output).collect())

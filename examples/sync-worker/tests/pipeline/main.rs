@@ -1,5 +1,6 @@
-//! The worker as a process, between a mock of Kafka and a real PostgreSQL: see `test.sh`.
+//! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
+mod certificates;
 mod changes;
 mod crashes;
 mod database;
@@ -8,3 +9,6 @@ mod figures;
 mod kafka;
 mod load;
 mod process;
+mod real;
+mod redriven;
+mod security;

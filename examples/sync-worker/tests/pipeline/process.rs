@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::database::{Database, free_port};
-use crate::kafka::Broker;
+use crate::kafka::{Broker, Pipeline};
 
 /// A worker. Killed with the value.
 pub struct Worker {
@@ -25,7 +25,8 @@ impl Broker {
             .unwrap();
         let mut servers = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut servers).unwrap();
-        Self { child, servers: servers.trim().to_owned(), partitions }
+        let servers = servers.trim().to_owned();
+        Self { child, pipeline: Pipeline { servers, prefix: String::new(), partitions } }
     }
 
     /// `STOP` makes it stand still, and `CONT` go on.
@@ -42,25 +43,26 @@ impl Drop for Broker {
 }
 
 impl Worker {
-    pub fn start(broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), broker, database, arguments)
+    pub fn start(pipeline: &Pipeline, database: &Database, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sync-worker")), pipeline, database, arguments)
     }
 
-    pub fn start_by(command: Command, broker: &Broker, database: &Database, arguments: &[&str]) -> Self {
+    pub fn start_by(command: Command, pipeline: &Pipeline, database: &Database, arguments: &[&str]) -> Self {
         let log = std::env::var("SYNC_WORKER_LOG").unwrap_or_else(|_| "off".to_owned());
-        Self::start_logging(command, &log, broker, database, arguments)
+        Self::start_logging(command, &log, pipeline, database, arguments)
     }
 
     pub fn start_logging(
         mut command: Command,
         log: &str,
-        broker: &Broker,
+        pipeline: &Pipeline,
         database: &Database,
         arguments: &[&str],
     ) -> Self {
         let port = free_port();
         let child = command
-            .args(["--log", log, "run", "--brokers", &broker.servers, "--database-url", &database.url])
+            .args(["--log", log, "run", "--database-url", &database.url])
+            .args(pipeline.arguments())
             .args(["--listen", &format!("127.0.0.1:{port}")])
             // A killed member is missed after this long. The mock takes three seconds to begin a
             // group, and a shorter timeout would end its members while they wait.
@@ -83,18 +85,24 @@ impl Worker {
         self.child.wait().unwrap()
     }
 
+    /// `STOP` makes it stand still, and `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// The status and the body of a page.
     pub fn page(&self, path: &str) -> (u16, String) {
-        let mut answer = String::new();
-        let read = TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-            stream.read_to_string(&mut answer)
-        });
-        if read.is_err() {
-            return (0, String::new());
-        }
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        page(&self.address(), path)
+    }
+
+    /// Where its pages are.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The sum of all samples whose name, with its labels, begins so.
@@ -125,6 +133,21 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The status and the body of a page; 0 where there is none.
+pub fn page(address: &str, path: &str) -> (u16, String) {
+    let mut answer = String::new();
+    let read = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    if read.is_err() {
+        return (0, String::new());
+    }
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }
 
 #[track_caller]

@@ -1,0 +1,11 @@
+//! The worker on real brokers: three of Apache Kafka's, each a process, that tests share.
+
+mod cluster;
+mod figures;
+mod promises;
+mod refusals;
+mod secure;
+mod soak;
+mod transactions;
+mod waiting;
+mod watching;
