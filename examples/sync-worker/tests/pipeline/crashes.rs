@@ -9,7 +9,8 @@ use crate::kafka::{Broker, Output, Outputs, Pipeline};
 use crate::load::{Computed, ROLLOUT_FOR_ALL, all_events, generate, load_destinations};
 use crate::process::{Worker, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+/// With brokers that come back on a busy machine; it is only how long a failure takes to be one.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A database for a load, the load, and what must come of it.
 pub fn prepare(database: &Database, updates: usize) -> (Vec<Computed>, Vec<Output>) {

@@ -112,6 +112,15 @@ impl Worker {
         values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// Waits for such samples to be above zero, for a while: on a busy machine others may have done all that
+    /// there was to do.
+    pub fn waits_for(&self, name: &str) {
+        let began = Instant::now();
+        while self.metric(name) == 0.0 && began.elapsed() < Duration::from_secs(20) {
+            sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Memory in KiB: `VmRSS` for now, `VmHWM` for the most ever.
     pub fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

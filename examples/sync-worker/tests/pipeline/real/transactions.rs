@@ -91,7 +91,7 @@ fn workers_join_and_leave() {
         wait_until("updates", PATIENCE, || first.metric("idgroup_updates_total") > 0.0);
         for _ in 0..2 {
             let second = Worker::start(&pipeline, &database, &TRANSACTIONAL);
-            wait_until("a share", PATIENCE, || second.metric("idgroup_updates_total{result=\"sent\"") > 0.0);
+            second.waits_for("idgroup_updates_total{result=\"sent\"");
             assert!(second.terminate().success());
         }
     });
