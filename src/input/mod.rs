@@ -11,6 +11,7 @@ pub(crate) mod id_choice;
 pub(crate) mod listed;
 pub(crate) mod profile_ids;
 pub(crate) mod read;
+mod rfc3339;
 pub(crate) mod timestamp;
 pub(crate) mod trigger;
 pub(crate) mod update;
