@@ -1,11 +1,11 @@
 //! The value of a field as it was found, and what it should have been.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
 use crate::input::error::{InputError, Problem};
+use crate::input::name::Name;
 use crate::input::read::Read;
 use crate::input::read::shape::{List, Shape, Text};
 use crate::input::timestamp::Timestamp;
@@ -67,7 +67,7 @@ impl<S: Shape> Field<S> {
 
 impl Field<Text<'_>> {
     /// A string that must not be empty.
-    pub(crate) fn name(self, name: &str) -> Result<Box<str>, InputError> {
+    pub(crate) fn name(self, name: &str) -> Result<Name, InputError> {
         non_empty(name, self.required(name)?.0)
     }
 
@@ -94,9 +94,12 @@ impl<T> Field<List<T>> {
     }
 }
 
-pub(crate) fn non_empty<'a>(name: &str, text: impl Into<Cow<'a, str>>) -> Result<Box<str>, InputError> {
+pub(crate) fn non_empty<'a, T: From<Cow<'a, str>>>(
+    name: &str,
+    text: impl Into<Cow<'a, str>>,
+) -> Result<T, InputError> {
     match text.into() {
         text if text.is_empty() => Err(InputError::new(name, Problem::Empty)),
-        text => Ok(text.into_owned().into_boxed_str()),
+        text => Ok(text.into()),
     }
 }
