@@ -11,35 +11,39 @@ pub(super) fn usual(text: &str) -> Option<UtcDateTime> {
     let [a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n] = *whole else {
         return None;
     };
-    let century = two_digits(a, b)?;
-    let year = i32::from(century).saturating_mul(100).saturating_add(two_digits(c, d)?.into());
-    let month = Month::try_from(two_digits(e, f)?).ok()?;
-    let date = Date::from_calendar_date(year, month, two_digits(g, h)?).ok()?;
-    let (hour, minute, second) = (two_digits(i, j)?, two_digits(k, l)?, two_digits(m, n)?);
-    let time = Time::from_hms_nano(hour, minute, second, nanoseconds(rest)?).ok()?;
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = digits([a, b, c, d, e, f, g, h, i, j, k, l, m, n])?;
+    let number = |tens: u8, ones: u8| tens.wrapping_mul(10).wrapping_add(ones);
+    let year = i32::from(number(a, b)).wrapping_mul(100).wrapping_add(number(c, d).into());
+    let date = Date::from_calendar_date(year, Month::try_from(number(e, f)).ok()?, number(g, h)).ok()?;
+    let nanosecond = nanoseconds(rest)?;
+    let time = Time::from_hms_nano(number(i, j), number(k, l), number(m, n), nanosecond).ok()?;
     Some(UtcDateTime::new(date, time))
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    byte.checked_sub(b'0').filter(|digit| *digit <= 9)
-}
-
-fn two_digits(tens: u8, ones: u8) -> Option<u8> {
-    digit(tens)?.checked_mul(10)?.checked_add(digit(ones)?)
+/// All at once: a look at each by itself would cost more than the rest.
+#[inline]
+fn digits<const N: usize>(text: [u8; N]) -> Option<[u8; N]> {
+    let digits = text.map(|byte| byte.wrapping_sub(b'0'));
+    let greatest = digits.iter().fold(0, |greatest: u8, digit| greatest.max(*digit));
+    (greatest <= 9).then_some(digits)
 }
 
 /// What follows the seconds: a fraction, if any, and `Z`.
+#[inline]
 fn nanoseconds(rest: &[u8]) -> Option<u32> {
-    let digits = match rest {
+    const PLACES: [u32; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let fraction = match rest {
         [b'Z'] => return Some(0),
-        [b'.', digits @ .., b'Z'] if (1..=9).contains(&digits.len()) => digits,
+        [b'.', fraction @ .., b'Z'] if (1..=9).contains(&fraction.len()) => fraction,
         _ => return None,
     };
-    let number = digits.iter().try_fold(0_u32, |number, byte| {
-        Some(number.saturating_mul(10).saturating_add(digit(*byte)?.into()))
-    })?;
-    let missing = 9_u32.saturating_sub(u32::try_from(digits.len()).ok()?);
-    Some(number.saturating_mul(10_u32.saturating_pow(missing)))
+    let (mut nanoseconds, mut greatest) = (0_u32, 0);
+    for (byte, place) in fraction.iter().zip(PLACES) {
+        let digit = byte.wrapping_sub(b'0');
+        greatest = digit.max(greatest);
+        nanoseconds = nanoseconds.wrapping_add(place.wrapping_mul(digit.into()));
+    }
+    (greatest <= 9).then_some(nanoseconds)
 }
 
 /// A time as it is written: by hand, because the writer behind this module needs the standard library,

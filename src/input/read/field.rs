@@ -22,11 +22,13 @@ pub(crate) enum Field<T> {
 }
 
 impl<T: Shape> Field<T> {
+    #[inline]
     pub(crate) fn required(self, name: &str) -> Result<T, InputError> {
         self.optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
     /// `null` counts as absent.
+    #[inline]
     pub(crate) fn optional(self, name: &str) -> Result<Option<T>, InputError> {
         match self {
             Self::Absent | Self::Null => Ok(None),
@@ -38,6 +40,7 @@ impl<T: Shape> Field<T> {
     }
 
     /// For an element of a list, and for the root: what is there must be a value.
+    #[inline]
     pub(crate) fn value(self) -> Result<T, InputError> {
         match self {
             Self::Null => Self::Mistyped("null"),
@@ -49,11 +52,13 @@ impl<T: Shape> Field<T> {
 
 impl<S: Shape> Field<S> {
     /// A required object, checked, with errors seen from the object that it is a field of.
+    #[inline]
     pub(crate) fn read_required<'de, T: Read<'de, Raw = Self>>(self, name: &str) -> Result<T, InputError> {
         self.read_optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
     /// `null` counts as absent.
+    #[inline]
     pub(crate) fn read_optional<'de, T: Read<'de, Raw = Self>>(
         self,
         name: &str,
@@ -67,6 +72,7 @@ impl<S: Shape> Field<S> {
 
 impl Field<Text<'_>> {
     /// A string that must not be empty.
+    #[inline]
     pub(crate) fn name(self, name: &str) -> Result<Name, InputError> {
         non_empty(name, self.required(name)?.0)
     }
@@ -76,16 +82,19 @@ impl Field<Text<'_>> {
         self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
     }
 
+    #[inline]
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
         self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
     }
 }
 
 impl<T> Field<List<T>> {
+    #[inline]
     pub(crate) fn required_list(self, name: &str) -> Result<Vec<T>, InputError> {
         self.list(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
+    #[inline]
     pub(crate) fn list(self, name: &str) -> Result<Option<Vec<T>>, InputError> {
         match self.optional(name)? {
             Some(List(items)) => items.map(Some).map_err(|error| error.within(name)),
