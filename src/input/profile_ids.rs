@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use crate::invariant;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
 /// identities beside it: sorted once, when the update comes in, and not once per destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalIds {
     latest_first: Vec<ExternalId>,
     /// Positions in `latest_first`, by collection, type and id; none where the two orders are the same,
@@ -97,6 +98,12 @@ fn each_once(mut ids: Vec<ExternalId>) -> Vec<ExternalId> {
         }
     }
     each_once
+}
+
+impl fmt::Debug for ExternalIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
 }
 
 impl Serialize for ExternalIds {
