@@ -3,7 +3,7 @@
 //!
 //! Each figure is the median of many runs, of which those of a step and of its floor take turns, so that
 //! a machine that is busy at times slows both. `cargo bench --bench table -- <step> <rounds>` does
-//! nothing but this step that often, for who counts instructions.
+//! nothing but this step that often, with the recorded updates, for who counts instructions.
 
 mod yardsticks;
 
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use idgroup::{Destinations, IdGroupEvent, ProfileUpdate, decide};
 use yardsticks::floors::{FloorEvent, read_floor};
-use yardsticks::{bytes_to_hash, destinations, sha256_floor, update_json};
+use yardsticks::{bytes_to_hash, destinations, destinations_all_different, sha256_floor, update_json};
 
 /// Updates, and what they are decided with.
 struct World {
@@ -37,9 +37,9 @@ impl World {
         )
     }
 
-    fn generated(name: &'static str, ids: usize, count: usize) -> Self {
+    fn generated(name: &'static str, ids: usize, destinations: Destinations) -> Self {
         let line = serde_json::to_vec(&update_json(ids)).unwrap();
-        Self::new(name, vec![line], HashMap::new(), destinations(count))
+        Self::new(name, vec![line], HashMap::new(), destinations)
     }
 
     fn new(
@@ -180,8 +180,9 @@ fn print_rows(world: &World) {
 fn main() {
     let worlds = [
         World::recorded(),
-        World::generated("5 IDs, 10 destinations", 5, 10),
-        World::generated("1,000 IDs, 10 destinations", 1_000, 10),
+        World::generated("5 IDs, 10 destinations", 5, destinations(10)),
+        World::generated("1,000 IDs, 10 destinations", 1_000, destinations(10)),
+        World::generated("1,000 IDs, 1,000 settings", 1_000, destinations_all_different(1_000)),
     ];
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if let [name, rounds] = &arguments[..] {
