@@ -1,8 +1,8 @@
 //! Where the time goes: reading, deciding and writing, per update and beside the least that each can
 //! cost. `cargo bench --bench table`
 //!
-//! Each figure is the median of many runs, of which those of a step and of its floor take turns, so that
-//! a machine that is busy at times slows both. `cargo bench --bench table -- <step> <rounds>` does
+//! Of many runs, in which steps and floors take turns, each figure is what a tenth of its runs were faster
+//! than: on a machine that does other work too, half of them are interrupted. `cargo bench --bench table -- <step> <rounds>` does
 //! nothing but this step that often, with the recorded updates, for who counts instructions.
 
 mod yardsticks;
@@ -128,8 +128,8 @@ fn steps(world: &World) -> Vec<Step<'_>> {
     ]
 }
 
-/// The median time of each step, in turns.
-fn medians(steps: &mut [Step<'_>]) -> Vec<Duration> {
+/// The time of each step that a tenth of its runs were faster than.
+fn times(steps: &mut [Step<'_>]) -> Vec<Duration> {
     const ROUNDS: usize = 301;
     const AT_LEAST: Duration = Duration::from_micros(200);
     let time = |step: &mut Step<'_>, repeats: u32| {
@@ -149,30 +149,30 @@ fn medians(steps: &mut [Step<'_>]) -> Vec<Duration> {
             times.push(time(step, repeats) / repeats);
         }
     }
-    times.iter_mut().map(|times| *times.select_nth_unstable(ROUNDS / 2).1).collect()
+    times.iter_mut().map(|times| *times.select_nth_unstable(ROUNDS / 10).1).collect()
 }
 
 fn print_rows(world: &World) {
     let mut steps = steps(world);
-    let medians = medians(&mut steps);
+    let times = times(&mut steps);
     let updates = u32::try_from(world.lines.len()).unwrap();
     let bytes: usize = world.lines.iter().map(Vec::len).sum();
-    let of = |name: &str| steps.iter().position(|step| step.name == name).map(|at| medians[at]);
+    let of = |name: &str| steps.iter().position(|step| step.name == name).map(|at| times[at]);
     for name in ["read", "decide", "write", "all"] {
-        let median = of(name).unwrap();
+        let time = of(name).unwrap();
         let (floor, ratio) = match of(&format!("{name}_floor")) {
             Some(floor) => (
                 format!("{} ns", (floor / updates).as_nanos()),
-                format!("{:.2}", median.as_secs_f64() / floor.as_secs_f64()),
+                format!("{:.2}", time.as_secs_f64() / floor.as_secs_f64()),
             ),
             None => Default::default(),
         };
         println!(
             "| {} | {name} | {} ns | {floor} | {ratio} | {:.0} k | {:.0} MB |",
             world.name,
-            (median / updates).as_nanos(),
-            f64::from(updates) / median.as_secs_f64() / 1e3,
-            bytes as f64 / median.as_secs_f64() / 1e6,
+            (time / updates).as_nanos(),
+            f64::from(updates) / time.as_secs_f64() / 1e3,
+            bytes as f64 / time.as_secs_f64() / 1e6,
         );
     }
 }
