@@ -62,15 +62,12 @@ impl Digest {
 
     fn push(&mut self, bytes: &[u8]) -> &mut Self {
         let end = self.length.saturating_add(bytes.len());
-        match self.gathered.get_mut(self.length..end) {
-            Some(free) => {
-                free.copy_from_slice(bytes);
-                self.length = end;
-            }
-            None => {
-                self.hash_gathered();
-                self.hashed.update(bytes);
-            }
+        if let Some(free) = self.gathered.get_mut(self.length..end) {
+            free.copy_from_slice(bytes);
+            self.length = end;
+        } else {
+            self.hash_gathered();
+            self.hashed.update(bytes);
         }
         self
     }

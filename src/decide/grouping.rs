@@ -57,12 +57,11 @@ impl<'a> Judgement<'a> {
     fn event(&self, group: &[Sending<'_, 'a>], message_ids: &MessageIds) -> Option<IdGroupEvent<'a>> {
         debug_assert!(!group.is_empty(), "a group has a setting");
         let (first, others) = group.split_first()?;
-        let sent_to = match (first.settings, others) {
-            ([only], []) => SentTo::one_setting(self.destinations, &only.setting.members),
-            _ => {
-                let settings = group.iter().flat_map(|of| of.settings);
-                SentTo::merged(self.destinations, settings.map(|of| &*of.setting.members))
-            }
+        let sent_to = if let ([only], []) = (first.settings, others) {
+            SentTo::one_setting(self.destinations, &only.setting.members)
+        } else {
+            let settings = group.iter().flat_map(|of| of.settings);
+            SentTo::merged(self.destinations, settings.map(|of| &*of.setting.members))
         };
         Some(IdGroupEvent::new(self.update, message_ids, first.external_ids.clone(), sent_to))
     }

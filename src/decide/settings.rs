@@ -167,7 +167,8 @@ impl Columns {
 
 /// The bit of a column, or of an ID, at this position. Rotates past the last bit, to the first one.
 pub(crate) fn bit_of(position: usize) -> u64 {
-    1_u64.rotate_left(u32::try_from(position % u64::BITS as usize).unwrap_or_default())
+    const BITS: usize = u64::BITS as usize;
+    1_u64.rotate_left(u32::try_from(position % BITS).unwrap_or_default())
 }
 
 /// The columns of a destination that has some, by the names of their types, ascending.

@@ -56,7 +56,7 @@ impl ExternalIds {
     /// By collection, type and id.
     pub(crate) fn by_identity(&self) -> impl Iterator<Item = &ExternalId> {
         let as_listed = if self.by_identity.is_empty() { self.as_slice() } else { &[] };
-        debug_assert!(self.by_identity.len() + as_listed.len() == self.latest_first.len(), "{EACH_ONCE}");
+        debug_assert!(self.by_identity.len().max(as_listed.len()) == self.latest_first.len(), "{EACH_ONCE}");
         let others = self.by_identity.iter();
         as_listed
             .iter()

@@ -6,6 +6,7 @@ use time::{Date, Month, Time, UtcDateTime};
 
 /// A time in the form that nearly all have, `2026-01-05T10:00:00Z` with up to nine fractional digits.
 /// `None` says nothing but that this is another text.
+#[allow(clippy::many_single_char_names, reason = "a place of the text each, in order")]
 pub(super) fn usual(text: &str) -> Option<UtcDateTime> {
     let (whole, rest) = text.as_bytes().split_first_chunk::<19>()?;
     let [a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n] = *whole else {
