@@ -141,7 +141,7 @@ fn times(steps: &mut [Step<'_>]) -> Vec<Duration> {
     };
     let repeats: Vec<u32> = steps
         .iter_mut()
-        .map(|step| (1..).map(|power| 1 << power).find(|&repeats| time(step, repeats) >= AT_LEAST).unwrap())
+        .map(|step| (0..32).map(|power| 1 << power).find(|&repeats| time(step, repeats) >= AT_LEAST).unwrap())
         .collect();
     let mut times: Vec<Vec<Duration>> = steps.iter().map(|_| Vec::with_capacity(ROUNDS)).collect();
     for _ in 0..ROUNDS {
@@ -156,7 +156,7 @@ fn print_rows(world: &World) {
     let mut steps = steps(world);
     let times = times(&mut steps);
     let updates = u32::try_from(world.lines.len()).unwrap();
-    let bytes: usize = world.lines.iter().map(Vec::len).sum();
+    let bytes = u32::try_from(world.lines.iter().map(Vec::len).sum::<usize>()).unwrap();
     let of = |name: &str| steps.iter().position(|step| step.name == name).map(|at| times[at]);
     for name in ["read", "decide", "write", "all"] {
         let time = of(name).unwrap();
@@ -172,7 +172,7 @@ fn print_rows(world: &World) {
             world.name,
             (time / updates).as_nanos(),
             f64::from(updates) / time.as_secs_f64() / 1e3,
-            bytes as f64 / time.as_secs_f64() / 1e6,
+            f64::from(bytes) / time.as_secs_f64() / 1e6,
         );
     }
 }
