@@ -7,32 +7,95 @@ use crate::input::error::{InputError, Problem, excerpt};
 
 /// A hash in the making. Each use has a prefix of its own, so that none can be taken for another.
 #[derive(Clone)]
-pub(crate) struct Digest(Sha256);
+pub(crate) struct Digest {
+    hashed: Sha256,
+    /// What is yet to be hashed. Texts are short, and hashing a few bytes at a time costs more than
+    /// gathering them.
+    gathered: [u8; GATHERED_BYTES],
+    length: usize,
+}
+
+/// Four blocks: as much as a group of five IDs has.
+const GATHERED_BYTES: usize = 256;
 
 impl Digest {
     pub(crate) fn with_prefix(prefix: &'static str) -> Self {
-        Self(Sha256::new_with_prefix(prefix))
+        let mut digest = Self { hashed: Sha256::new(), gathered: [0; GATHERED_BYTES], length: 0 };
+        digest.push(prefix.as_bytes());
+        digest
     }
 
     /// The length of the text in bytes, as four bytes with the highest first, and the text.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         // No text of 4 GiB has ever been parsed into memory next to its update.
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        self.0.update(length.to_be_bytes());
-        self.0.update(text);
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let end = self.length.saturating_add(length.len()).saturating_add(text.len());
+        let free = self.gathered.get_mut(self.length..end);
+        match free.and_then(<[u8]>::split_first_chunk_mut) {
+            Some((of_length, of_text)) => {
+                *of_length = length;
+                of_text.copy_from_slice(text.as_bytes());
+                self.length = end;
+            }
+            None => _ = self.push(&length).push(text.as_bytes()),
+        }
         self
     }
 
     /// Bytes of a fixed number, which need no length.
     pub(crate) fn bytes<const N: usize>(&mut self, bytes: &[u8; N]) -> &mut Self {
-        self.0.update(bytes);
-        self
+        self.push(bytes)
+    }
+
+    /// Hashes what has been gathered, so that clones have it done.
+    pub(crate) fn hash_gathered(&mut self) {
+        self.hashed.update(self.gathered.get(..self.length).unwrap_or_default());
+        self.length = 0;
     }
 
     /// The first 16 bytes of the hash.
-    pub(crate) fn first_half(self) -> [u8; 16] {
-        let whole: [u8; 32] = self.0.finalize().into();
+    pub(crate) fn first_half(&mut self) -> [u8; 16] {
+        self.hash_gathered();
+        let whole: [u8; 32] = self.hashed.finalize_reset().into();
         whole.first_chunk().copied().unwrap_or_default()
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> &mut Self {
+        let end = self.length.saturating_add(bytes.len());
+        if let Some(free) = self.gathered.get_mut(self.length..end) {
+            free.copy_from_slice(bytes);
+            self.length = end;
+        } else {
+            self.hash_gathered();
+            self.hashed.update(bytes);
+        }
+        self
+    }
+}
+
+/// A text of a fixed prefix and the hexadecimal digits of 16 bytes, without a step through a formatter.
+pub(crate) struct Hex {
+    text: [u8; 36],
+    length: usize,
+}
+
+impl Hex {
+    /// The prefix has at most four characters.
+    pub(crate) fn new(prefix: &'static str, bytes: &[u8; 16]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
+        let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
+        let mut text = [0; 36];
+        for (slot, character) in text.iter_mut().zip(prefix.bytes().chain(digits)) {
+            *slot = character;
+        }
+        Self { text, length: prefix.len().saturating_add(32) }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        let text = self.text.get(..self.length).and_then(|text| str::from_utf8(text).ok());
+        debug_assert!(text.is_some(), "a prefix has at most four characters");
+        text.unwrap_or_default()
     }
 }
 
@@ -57,7 +120,7 @@ macro_rules! hex_id {
 
         impl ::core::fmt::Display for $type {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                write!(f, "{}{:032x}", Self::PREFIX, u128::from_be_bytes(self.0))
+                f.write_str($crate::digest::Hex::new(Self::PREFIX, &self.0).as_str())
             }
         }
 
@@ -78,7 +141,7 @@ macro_rules! hex_id {
 
         impl ::serde::Serialize for $type {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str($crate::digest::Hex::new(Self::PREFIX, &self.0).as_str())
             }
         }
 
@@ -99,4 +162,34 @@ pub(crate) fn read_hex(prefix: &'static str, text: &str) -> Result<[u8; 16], Inp
         .and_then(|digits| u128::from_str_radix(digits, 16).ok())
         .map(u128::to_be_bytes)
         .ok_or_else(|| InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix }))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// The texts end at, before and behind every edge: of a block, and of what is gathered.
+    #[test]
+    fn what_is_gathered_is_hashed_once_and_in_order() {
+        for length in (0..20).chain(40..70).chain(230..280).chain([1_000]) {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            for repeats in [1, 2, 7] {
+                let mut digest = Digest::with_prefix("prefix");
+                let mut expected = Vec::from(*b"prefix");
+                for repeat in 0..repeats {
+                    digest.text(&text).bytes(&[repeat; 3]);
+                    expected.extend(u32::try_from(length).unwrap().to_be_bytes());
+                    expected.extend(text.bytes().chain([repeat; 3]));
+                }
+                let mut hashed = digest.clone();
+                hashed.hash_gathered();
+                let expected: [u8; 32] = Sha256::digest(expected).into();
+                assert_eq!(digest.first_half(), expected[..16], "{repeats} of {length}");
+                assert_eq!(hashed.first_half(), expected[..16], "{repeats} of {length}");
+            }
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //! no way can do without. And the worlds in which they are measured.
 #![allow(dead_code, reason = "each bench uses a part of this")]
 
+pub mod floors;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::hint::black_box;

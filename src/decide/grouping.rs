@@ -6,19 +6,27 @@ use core::cmp::Ordering;
 use smallvec::SmallVec;
 
 use crate::decide::judgement::Judgement;
-use crate::decide::settings::Setting;
+use crate::decide::settings::{Setting, bit_of};
 use crate::event::IdGroupEvent;
 use crate::event::id_group::MessageIds;
 use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
 
-/// A setting whose destinations are sent something, and which of the update's IDs.
-struct Sending<'a> {
-    setting: &'a Setting,
+/// Settings whose destinations are sent the same, and which of the update's IDs.
+struct Sending<'s, 'a> {
+    settings: &'s [Footprint<'a>],
     external_ids: Positions,
     /// The same for the same set, and compared at once where positions would be compared one by one:
     /// a bit for each, which positions share that are so many apart as there are bits.
     outline: u64,
+}
+
+/// A setting that is sent something, and its columns that hold an ID: where they are the same, so is what
+/// is sent. `None` says nothing.
+#[derive(Clone, Copy)]
+struct Footprint<'a> {
+    columns: Option<u64>,
+    setting: &'a Setting,
 }
 
 /// With up to so many IDs no two share a bit, and an outline says all.
@@ -26,11 +34,15 @@ const OUTLINED_IDS: usize = u64::BITS as usize;
 
 impl<'a> Judgement<'a> {
     pub(super) fn events(&self) -> Vec<IdGroupEvent<'a>> {
-        let mut sending: SmallVec<[Sending<'a>; 8]> =
-            self.sending().map(|setting| Sending::new(setting, self.selection(setting))).collect();
-        if sending.is_empty() {
+        let footprint = |setting| Footprint { columns: self.filled_columns(setting), setting };
+        let mut settings: SmallVec<[Footprint<'a>; 8]> = self.sending().map(footprint).collect();
+        if settings.is_empty() {
             return Vec::new();
         }
+        settings.sort_unstable_by_key(|of| of.columns);
+        let alike = settings.chunk_by(|a, b| a.columns.is_some() && a.columns == b.columns);
+        let mut sending: SmallVec<[Sending<'_, 'a>; 8]> =
+            alike.filter_map(|settings| Sending::new(settings, self)).collect();
         let says_all = self.update.external_ids().len() <= OUTLINED_IDS;
         sending.sort_unstable_by(|a, b| a.cmp_sets(b, says_all));
         let message_ids = MessageIds::of(self.update);
@@ -42,24 +54,28 @@ impl<'a> Judgement<'a> {
     }
 
     /// The event of settings that send the same set; none only for none.
-    fn event(&self, group: &[Sending<'a>], message_ids: &MessageIds) -> Option<IdGroupEvent<'a>> {
+    fn event(&self, group: &[Sending<'_, 'a>], message_ids: &MessageIds) -> Option<IdGroupEvent<'a>> {
         debug_assert!(!group.is_empty(), "a group has a setting");
         let (first, others) = group.split_first()?;
-        let sent_to = match others {
-            [] => SentTo::one_setting(self.destinations, &first.setting.members),
-            _ => SentTo::merged(self.destinations, group.iter().map(|of| &*of.setting.members)),
+        let sent_to = if let ([only], []) = (first.settings, others) {
+            SentTo::one_setting(self.destinations, &only.setting.members)
+        } else {
+            let settings = group.iter().flat_map(|of| of.settings);
+            SentTo::merged(self.destinations, settings.map(|of| &*of.setting.members))
         };
         Some(IdGroupEvent::new(self.update, message_ids, first.external_ids.clone(), sent_to))
     }
 }
 
-impl<'a> Sending<'a> {
-    fn new(setting: &'a Setting, external_ids: Positions) -> Self {
+impl<'s, 'a> Sending<'s, 'a> {
+    /// `settings` are alike.
+    fn new(settings: &'s [Footprint<'a>], judgement: &Judgement<'a>) -> Option<Self> {
+        let external_ids = judgement.selection(settings.first()?.setting);
         let outline = match &external_ids {
             Positions::All => u64::MAX,
             Positions::Some(positions) => positions.iter().fold(0, |bits, position| bits | bit_of(*position)),
         };
-        Self { setting, external_ids, outline }
+        Some(Self { settings, external_ids, outline })
     }
 
     /// Equal if and only if both send the same set of IDs.
@@ -69,9 +85,4 @@ impl<'a> Sending<'a> {
             ordering => ordering,
         }
     }
-}
-
-/// Rotates past the last bit, to the first one.
-fn bit_of(position: usize) -> u64 {
-    1_u64.rotate_left(u32::try_from(position % OUTLINED_IDS).unwrap_or_default())
 }

@@ -51,6 +51,11 @@ impl<'a> Judgement<'a> {
         Self { update, destinations, chosen, verdicts }
     }
 
+    /// What all settings send that have the same, where that is seen at once: the columns that hold an ID.
+    pub(super) fn filled_columns(&self, setting: &Setting) -> Option<u64> {
+        setting.column_bits.map(|bits| self.chosen.filled(bits))
+    }
+
     /// The settings that are sent something.
     pub(super) fn sending(&self) -> impl Iterator<Item = &'a Setting> {
         debug_assert_eq!(

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::decide::settings::{Column, Columns, Horizon};
+use crate::decide::settings::{Column, Columns, Horizon, bit_of};
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::{Consent, IdStrategy};
 use crate::input::trigger::TriggerReason;
@@ -12,7 +12,11 @@ use crate::input::update::{Membership, ProfileUpdate};
 
 /// For each column, which of the update's IDs it holds.
 #[derive(Clone, Debug)]
-pub(crate) struct ChosenIds(SmallVec<[Chosen; 8]>);
+pub(crate) struct ChosenIds {
+    columns: SmallVec<[Chosen; 8]>,
+    /// A bit for each column that holds an ID.
+    filled: u64,
+}
 
 /// The IDs of one column: those in a range of the update's that have the consent it asks for.
 #[derive(Clone, Debug, Default)]
@@ -38,17 +42,26 @@ impl ChosenIds {
     /// Costs a name comparison per type of the profile times the logarithm of the number of types that
     /// settings name, and for each column of a type a look at those of its IDs that it passes over.
     pub(crate) fn choose(update: &ProfileUpdate, columns: &Columns) -> Self {
-        let mut chosen = smallvec![Chosen::default(); columns.len()];
+        let mut chosen: SmallVec<[Chosen; 8]> = smallvec![Chosen::default(); columns.len()];
+        let mut filled = 0;
         let mut first_of_type: usize = 0;
         for ids in update.id_set().by_type() {
             for position in ids.first().map_or(0..0, |id| columns.of_type(id.id_type())) {
                 if let (Some(column), Some(slot)) = (columns.get(position), chosen.get_mut(position)) {
                     *slot = Chosen::of(column, ids, first_of_type, update);
+                    if !slot.positions.is_empty() {
+                        filled |= bit_of(position);
+                    }
                 }
             }
             first_of_type = first_of_type.saturating_add(ids.len());
         }
-        Self(chosen)
+        Self { columns: chosen, filled }
+    }
+
+    /// Of these columns, as their bits, those that hold an ID.
+    pub(crate) fn filled(&self, column_bits: u64) -> u64 {
+        self.filled & column_bits
     }
 
     /// Where the IDs of these columns stand among the update's: ascending, because both columns and
@@ -58,7 +71,7 @@ impl ChosenIds {
         columns: &'s [usize],
         ids: &'s [ExternalId],
     ) -> impl Iterator<Item = usize> + Clone + 's {
-        columns.iter().filter_map(|&column| self.0.get(column)).flat_map(|chosen| {
+        columns.iter().filter_map(|&column| self.columns.get(column)).flat_map(|chosen| {
             let has_consent = |position: &usize| {
                 chosen.consent.is_none_or(|consent| ids.get(*position).is_some_and(|id| permits(consent, id)))
             };
@@ -68,12 +81,15 @@ impl ChosenIds {
 
     /// Whether none of these columns holds an ID.
     pub(crate) fn are_empty(&self, columns: &[usize]) -> bool {
-        columns.iter().filter_map(|&column| self.0.get(column)).all(|chosen| chosen.positions.is_empty())
+        columns
+            .iter()
+            .filter_map(|&column| self.columns.get(column))
+            .all(|chosen| chosen.positions.is_empty())
     }
 
     /// Whether some of these columns would hold an ID, but for consent.
     pub(crate) fn lack_consent(&self, columns: &[usize]) -> bool {
-        columns.iter().filter_map(|&column| self.0.get(column)).any(|chosen| chosen.lacks_consent)
+        columns.iter().filter_map(|&column| self.columns.get(column)).any(|chosen| chosen.lacks_consent)
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) struct Setting {
     pub(crate) choice: Choice,
     /// Ascending positions in the list of destinations. Never empty.
     pub(crate) members: Box<[usize]>,
+    /// A bit for each of the columns, where there are some and the table has no more than there are
+    /// bits: what settings with the same columns that hold an ID send is found once for all of them.
+    pub(crate) column_bits: Option<u64>,
 }
 
 /// Which IDs the destinations with a setting are sent.
@@ -72,7 +75,7 @@ impl Settings {
         let setting = |run: &[(Choice, usize)]| {
             let (choice, _) = run.first()?;
             let members = run.iter().map(|(_, member)| *member).collect();
-            Some(Setting { choice: choice.clone(), members })
+            Some(Setting { choice: choice.clone(), members, column_bits: columns.bits_of(choice) })
         };
         let distinct: Box<[Setting]> =
             choices.chunk_by(|(a, _), (b, _)| a == b).filter_map(setting).collect();
@@ -137,6 +140,16 @@ impl Columns {
         }
     }
 
+    fn bits_of(&self, choice: &Choice) -> Option<u64> {
+        match choice {
+            Choice::All | Choice::Consenting(_) => None,
+            Choice::Of(_) | Choice::Deduping(_) if self.len() > u64::BITS as usize => None,
+            Choice::Of(columns) | Choice::Deduping(columns) => {
+                Some(columns.iter().fold(0, |bits, column| bits | bit_of(*column)))
+            }
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.columns.len()
     }
@@ -150,6 +163,12 @@ impl Columns {
         let found = self.types.binary_search_by(|(known, _)| (**known).cmp(name));
         found.ok().and_then(|at| self.types.get(at)).map_or(0..0, |(_, columns)| columns.clone())
     }
+}
+
+/// The bit of a column, or of an ID, at this position. Rotates past the last bit, to the first one.
+pub(crate) fn bit_of(position: usize) -> u64 {
+    const BITS: usize = u64::BITS as usize;
+    1_u64.rotate_left(u32::try_from(position % BITS).unwrap_or_default())
 }
 
 /// The columns of a destination that has some, by the names of their types, ascending.

@@ -99,6 +99,7 @@ impl MessageIds {
         for id in ids {
             digest.text(id);
         }
+        digest.hash_gathered();
         Self(digest)
     }
 

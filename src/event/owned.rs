@@ -14,6 +14,7 @@ use crate::event::selected_ids::IdList;
 use crate::event::wire::EventFields;
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::{ExternalId, serialize_outbound};
+use crate::input::name::Name;
 use crate::input::read::field::Field;
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, NonEmptyText, Text};
@@ -49,9 +50,9 @@ use crate::input::update::{Computation, Membership, RawComputation};
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnedIdGroupEvent {
     message_id: MessageId,
-    update_id: Box<str>,
-    space_id: Box<str>,
-    profile_id: Box<str>,
+    update_id: Name,
+    space_id: Name,
+    profile_id: Name,
     computation: Computation,
     membership: Membership,
     reason: TriggerReason,

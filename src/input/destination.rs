@@ -206,7 +206,8 @@ fn strategies_by_type(named: Vec<(Cow<'_, str>, IdStrategy)>) -> Result<Strategi
         Ok(name) => Ok((name, strategy)),
         Err(error) => Err(error.at(index).within(ID_STRATEGIES)),
     };
-    let mut named = named.into_iter().enumerate().map(non_empty).collect::<Result<Vec<_>, _>>()?;
+    let mut named =
+        named.into_iter().enumerate().map(non_empty).collect::<Result<Vec<(Box<str>, IdStrategy)>, _>>()?;
     named.sort_unstable();
     let twice = named.iter().zip(named.iter().skip(1)).find(|((a, _), (b, _))| a == b);
     match twice {

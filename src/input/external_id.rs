@@ -9,6 +9,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::input::error::InputError;
+use crate::input::name::Name;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{Switch, Text};
@@ -23,8 +24,8 @@ use crate::label::labels;
 pub struct ExternalIdKey {
     // Declared in the order in which identities are compared.
     collection: Collection,
-    id_type: Box<str>,
-    id: Box<str>,
+    id_type: Name,
+    id: Name,
 }
 
 /// An external ID of a profile, and when it came.
@@ -222,9 +223,14 @@ impl ExternalId {
         self.subscribed = smallest_known(self.subscribed, repeat.subscribed);
     }
 
-    /// The order of *latest*: by `created_at`, an unknown one before every known one, then by identity.
-    pub(crate) fn cmp_latest(&self, other: &Self) -> Ordering {
-        self.created_at.cmp(&other.created_at).then_with(|| self.key.cmp(&other.key))
+    /// The order in which an update lists IDs: by type and, within a type, from latest to earliest. The
+    /// latest is the greatest by `created_at`, an unknown one before every known one, then by identity.
+    pub(crate) fn cmp_listed(&self, other: &Self) -> Ordering {
+        let by_type = self.key.id_type.cmp(&other.key.id_type);
+        by_type
+            .then_with(|| other.created_at.cmp(&self.created_at))
+            .then_with(|| other.key.collection.cmp(&self.key.collection))
+            .then_with(|| other.key.id.cmp(&self.key.id))
     }
 
     /// Whether this ID came to the profile earlier than `other`: by `attached_at`, an unknown one

@@ -2,33 +2,43 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
-use crate::input::external_id::ExternalId;
+use crate::input::external_id::{ExternalId, ExternalIdKey};
+use crate::invariant;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
 /// identities beside it: sorted once, when the update comes in, and not once per destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct ExternalIds {
-    latest_first: Box<[ExternalId]>,
-    /// Positions in `latest_first`, by collection, type and id.
+    latest_first: Vec<ExternalId>,
+    /// Positions in `latest_first`, by collection, type and id; none where the two orders are the same,
+    /// as they are where each type has one ID.
     by_identity: Box<[usize]>,
 }
 
+/// A list that has grown may hold room for so many IDs more, rather than be moved to be rid of it.
+const SPARE_IDS: usize = 8;
+
 impl ExternalIds {
-    /// An identity that is listed twice counts once. Costs a sort of the IDs.
-    pub(crate) fn new(ids: Vec<ExternalId>) -> Self {
-        let mut ranked: Vec<(usize, ExternalId)> = each_once(ids).into_iter().enumerate().collect();
-        ranked.sort_unstable_by(|(_, a), (_, b)| a.id_type().cmp(b.id_type()).then_with(|| b.cmp_latest(a)));
-        let mut by_identity: Box<[usize]> = ranked.iter().map(|_| 0).collect();
-        for (position, (identity_rank, _)) in ranked.iter().enumerate() {
-            match by_identity.get_mut(*identity_rank) {
-                Some(slot) => *slot = position,
-                None => debug_assert!(false, "{EACH_ONCE}"),
-            }
+    /// An identity that is listed twice counts once. Costs a sort of the IDs, in their place.
+    pub(crate) fn new(mut ids: Vec<ExternalId>) -> Self {
+        if !is_latest_first(&ids) {
+            ids.sort_unstable_by(ExternalId::cmp_listed);
         }
-        let ids = Self { latest_first: ranked.into_iter().map(|(_, id)| id).collect(), by_identity };
+        let mut by_identity = positions_by_identity(&ids);
+        if has_repeats(&ids, &by_identity) {
+            ids = each_once(ids);
+            ids.sort_unstable_by(ExternalId::cmp_listed);
+            by_identity = positions_by_identity(&ids);
+        }
+        if ids.capacity().saturating_sub(ids.len()) > SPARE_IDS {
+            ids.shrink_to_fit();
+        }
+        let ids = Self { latest_first: ids, by_identity };
         debug_assert!(ids.by_identity().is_sorted_by(|a, b| a.key() < b.key()), "{EACH_ONCE}");
         ids
     }
@@ -45,17 +55,37 @@ impl ExternalIds {
 
     /// By collection, type and id.
     pub(crate) fn by_identity(&self) -> impl Iterator<Item = &ExternalId> {
-        debug_assert!(self.by_identity.len() == self.latest_first.len(), "{EACH_ONCE}");
-        self.by_identity.iter().filter_map(|&position| {
-            let id = self.latest_first.get(position);
-            debug_assert!(id.is_some(), "{EACH_ONCE}");
-            id
-        })
+        let as_listed = if self.by_identity.is_empty() { self.as_slice() } else { &[] };
+        debug_assert!(self.by_identity.len().max(as_listed.len()) == self.latest_first.len(), "{EACH_ONCE}");
+        let others = self.by_identity.iter();
+        as_listed
+            .iter()
+            .chain(others.filter_map(|&position| invariant::at(&self.latest_first, position, EACH_ONCE)))
     }
 }
 
 /// The invariant that events, hashes and decisions rely on.
 const EACH_ONCE: &str = "each ID is listed once, and has one position in each of the two orders";
+
+fn is_latest_first(ids: &[ExternalId]) -> bool {
+    ids.is_sorted_by(|a, b| a.cmp_listed(b).is_le())
+}
+
+/// None where this is the order in which the IDs stand, each once.
+fn positions_by_identity(ids: &[ExternalId]) -> Box<[usize]> {
+    if ids.is_sorted_by(|a, b| a.key() < b.key()) {
+        return Box::default();
+    }
+    let mut ranked: SmallVec<[(&ExternalIdKey, usize); 8]> =
+        ids.iter().map(ExternalId::key).zip(0..).collect();
+    ranked.sort_unstable();
+    ranked.iter().map(|(_, position)| *position).collect()
+}
+
+fn has_repeats(ids: &[ExternalId], by_identity: &[usize]) -> bool {
+    let key = |position: usize| invariant::at(ids, position, EACH_ONCE).map(ExternalId::key);
+    by_identity.windows(2).any(|pair| matches!(pair, [a, b] if key(*a) == key(*b)))
+}
 
 /// A sort that is unstable will do, because it makes no difference which repeat is merged into which.
 fn each_once(mut ids: Vec<ExternalId>) -> Vec<ExternalId> {
@@ -68,6 +98,12 @@ fn each_once(mut ids: Vec<ExternalId>) -> Vec<ExternalId> {
         }
     }
     each_once
+}
+
+impl fmt::Debug for ExternalIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
 }
 
 impl Serialize for ExternalIds {

@@ -11,6 +11,7 @@ use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::read::field::Field;
 use crate::input::read::shape::Text;
 use crate::input::read::{Read, deserialize_by_read};
+use crate::input::rfc3339::{self, Written};
 
 /// A point in time with nanosecond resolution, in the years 0000 to 9999 UTC.
 ///
@@ -103,6 +104,15 @@ impl Timestamp {
         })
     }
 
+    /// A time in whatever form RFC 3339 allows.
+    fn unusual(text: &str) -> Option<Self> {
+        if !has_strict_shape(text.as_bytes()) {
+            return None;
+        }
+        let point = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        point.checked_to_utc().and_then(Self::writable)
+    }
+
     /// What was read must be writable again: an offset can move a time out of the years that
     /// RFC 3339 has.
     fn writable(point: UtcDateTime) -> Option<Self> {
@@ -114,14 +124,7 @@ impl FromStr for Timestamp {
     type Err = MalformedTimestamp;
 
     fn from_str(text: &str) -> Result<Self, MalformedTimestamp> {
-        if !has_strict_shape(text.as_bytes()) {
-            return Err(MalformedTimestamp);
-        }
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .and_then(OffsetDateTime::checked_to_utc)
-            .and_then(Self::writable)
-            .ok_or(MalformedTimestamp)
+        rfc3339::usual(text).map(Self).or_else(|| Self::unusual(text)).ok_or(MalformedTimestamp)
     }
 }
 
@@ -136,21 +139,8 @@ fn has_strict_shape(text: &[u8]) -> bool {
 }
 
 impl fmt::Display for Timestamp {
-    /// In parts, because the writer behind this module needs the standard library.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.0.date().to_calendar_date();
-        let (hour, minute, second, nanosecond) = self.0.time().as_hms_nano();
-        write!(f, "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", u8::from(month))?;
-        if nanosecond != 0 {
-            // As few digits as say it all.
-            let (mut digits, mut width) = (nanosecond, 9_usize);
-            while digits % 10 == 0 {
-                digits /= 10;
-                width = width.saturating_sub(1);
-            }
-            write!(f, ".{digits:0width$}")?;
-        }
-        f.write_str("Z")
+        f.write_str(Written::new(self.0).as_str())
     }
 }
 
@@ -162,7 +152,7 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Written::new(self.0).as_str())
     }
 }
 
@@ -234,6 +224,51 @@ mod tests {
         assert_malformed("２０26-01-05T10:00:00Z");
         assert_malformed("0000-01-01T00:00:00+00:01");
         assert_malformed("9999-12-31T23:59:59-00:01");
+    }
+
+    /// What is read by hand is read as what is not, in every place where a text can differ.
+    #[test]
+    fn the_usual_form_is_read_as_every_form_is() {
+        let both = |text: &str| {
+            let (by_hand, slowly) = (rfc3339::usual(text).map(Timestamp), Timestamp::unusual(text));
+            assert_eq!(by_hand.or(slowly), slowly, "{text}");
+            by_hand.is_some()
+        };
+        let mut by_hand = 0;
+        for fraction in ["", ".", ".1", ".120", ".123456789", ".000000001", ".1234567890"] {
+            let usual = alloc::format!("2024-02-29T23:59:59{fraction}Z");
+            for position in 0..usual.len() {
+                for replaced in " 0123456789:-+.TtZz/\u{7f}".chars() {
+                    let mut text = usual.clone();
+                    text.replace_range(position..=position, replaced.encode_utf8(&mut [0; 4]));
+                    by_hand += usize::from(both(&text));
+                }
+                both(&usual[..position]);
+                both(&alloc::format!("{}ß{}", &usual[..position], &usual[position + 1..]));
+            }
+        }
+        for year in (0..=9999).filter(|year| year % 97 < 5 || year % 100 == 0) {
+            for (month, day) in (0..=13).flat_map(|month| [0, 1, 28, 29, 30, 31, 32].map(|day| (month, day)))
+            {
+                by_hand += usize::from(both(&alloc::format!("{year:04}-{month:02}-{day:02}T00:00:60Z")));
+                by_hand += usize::from(both(&alloc::format!("{year:04}-{month:02}-{day:02}T24:00:00Z")));
+                by_hand += usize::from(both(&alloc::format!("{year:04}-{month:02}-{day:02}T08:59:07.5Z")));
+            }
+        }
+        assert!(by_hand > 30_000, "{by_hand}");
+    }
+
+    #[test]
+    fn is_written_in_as_few_digits_as_say_it_all() {
+        for nanosecond in [0, 1, 10, 123_456_789, 120_000_000, 999_999_999, 100_000_000, 500, 1_000_000] {
+            for second in [-62_167_219_200, -1, 0, 59, 1_767_607_200, 253_402_300_799] {
+                let point = Timestamp::from_unix_nanoseconds(second * 1_000_000_000 + nanosecond).unwrap();
+                let text = point.to_string();
+                assert_eq!(Timestamp::unusual(&text), Some(point), "{text}");
+                let digits = text.get(20..text.len() - 1).unwrap_or_default();
+                assert!(!digits.ends_with('0') && (nanosecond != 0) == text.contains('.'), "{text}");
+            }
+        }
     }
 
     #[test]

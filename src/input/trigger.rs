@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::input::error::{InputError, Problem, refuse_repeats};
 use crate::input::external_id::ExternalIdKey;
 use crate::input::listed::listed;
+use crate::input::name::Name;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Text};
@@ -65,7 +66,7 @@ pub struct MergedProfiles(Box<[MergedProfile]>);
 /// A profile as it was before a merge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MergedProfile {
-    profile_id: Box<str>,
+    profile_id: Name,
     membership: Membership,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_ids: Option<Box<[ExternalIdKey]>>,

@@ -1,13 +1,13 @@
 //! Updates: what the compute engine says about one profile in one computation.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 
 use serde::Serialize;
 
 use crate::input::builder::ProfileUpdateBuilder;
 use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::external_id::ExternalId;
+use crate::input::name::Name;
 use crate::input::profile_ids::ExternalIds;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
@@ -57,9 +57,9 @@ use crate::label::labels;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ProfileUpdate {
-    pub(super) id: Box<str>,
-    pub(super) space_id: Box<str>,
-    pub(super) profile_id: Box<str>,
+    pub(super) id: Name,
+    pub(super) space_id: Name,
+    pub(super) profile_id: Name,
     pub(super) computation: Computation,
     pub(super) membership: Membership,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,10 +72,10 @@ pub struct ProfileUpdate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Computation {
     #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<Box<str>>,
-    id: Box<str>,
+    class: Option<Name>,
+    id: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<Box<str>>,
+    key: Option<Name>,
 }
 
 /// A profile's standing in a computation.
@@ -162,22 +162,22 @@ impl Computation {
 
     /// The same computation with its class, such as `audience` or `computed_trait`.
     pub fn with_class<'a>(self, class: impl Into<Cow<'a, str>>) -> Self {
-        Self { class: Some(class.into().into_owned().into()), ..self }
+        Self { class: Some(class.into().into()), ..self }
     }
 
     /// The same computation with its key, the name that the customer gave it.
     pub fn with_key<'a>(self, key: impl Into<Cow<'a, str>>) -> Self {
-        Self { key: Some(key.into().into_owned().into()), ..self }
+        Self { key: Some(key.into().into()), ..self }
     }
 
     /// The same computation with its class, or without one.
     pub fn maybe_class<'a>(self, class: Option<impl Into<Cow<'a, str>>>) -> Self {
-        Self { class: class.map(|class| class.into().into_owned().into()), ..self }
+        Self { class: class.map(|class| class.into().into()), ..self }
     }
 
     /// The same computation with its key, or without one.
     pub fn maybe_key<'a>(self, key: Option<impl Into<Cow<'a, str>>>) -> Self {
-        Self { key: key.map(|key| key.into().into_owned().into()), ..self }
+        Self { key: key.map(|key| key.into().into()), ..self }
     }
 
     /// The id.
@@ -245,8 +245,8 @@ impl<'de> Read<'de> for Computation {
         let raw = raw.value()?;
         Ok(Self {
             id: raw.id.name("id")?,
-            class: raw.class.optional("class")?.map(|Text(class)| class.into_owned().into()),
-            key: raw.key.optional("key")?.map(|Text(key)| key.into_owned().into()),
+            class: raw.class.optional("class")?.map(|Text(class)| class.into()),
+            key: raw.key.optional("key")?.map(|Text(key)| key.into()),
         })
     }
 }

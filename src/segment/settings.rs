@@ -109,7 +109,7 @@ fn insert(
     id: Cow<'_, str>,
     settings: DestinationSettings,
 ) -> Result<(), InputError> {
-    let id = non_empty("", id)?;
+    let id: Box<str> = non_empty("", id)?;
     if by_id.contains_key(&id) {
         return Err(InputError::new("", Problem::Duplicate { value: excerpt(&id) }));
     }

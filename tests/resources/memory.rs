@@ -328,3 +328,36 @@ fn what_is_kept_of_an_event_grows_with_its_selection_and_not_with_its_destinatio
     assert_eq!(events[0].destinations().len(), 4_000);
     assert_eq!(heap.allocations, 1, "the list of one event: {heap:?}");
 }
+
+/// At every length near where the list of IDs grows, which is when it is held twice.
+#[test]
+fn reading_an_update_takes_at_most_three_times_the_bytes_of_its_line() {
+    for ids in [1, 2, 4, 5, 8, 9, 16, 17, 64, 65, 1_024, 1_025] {
+        let id = |number: usize| {
+            format!(
+                r#"{{"type":"email","id":"person-{number}@example.com","collection":"users","encoding":"none","created_at":"2025-12-01T08:00:{:02}.125Z"}}"#,
+                number % 60
+            )
+        };
+        let ids = (0..ids).map(id).collect::<Vec<_>>().join(",");
+        let line = format!(
+            r#"{{"id":"upd_2Yq0FJx3mVvUeZrB1n7cTgKpLdS","space_id":"spa_kJ8sPq2LxVt4","profile_id":"use_2Yq0FGh8PzXwNtRk","computation":{{"class":"audience","id":"aud_2YpzrUuQvWcX","key":"first_time_shopper"}},"membership":"in","computed_at":"2026-01-05T10:00:00Z","trigger":{{"reason":"value_changed"}},"external_ids":[{ids}]}}"#
+        );
+        let (update, heap) = measure(|| serde_json::from_str::<ProfileUpdate>(&line).unwrap());
+        println!("a line of {} bytes: {heap:?}", line.len());
+        assert!(heap.peak <= 3 * line.len().cast_signed(), "{} bytes: {heap:?}", line.len());
+        assert!(heap.kept <= 2 * line.len().cast_signed(), "{} bytes: {heap:?}", line.len());
+        drop(update);
+    }
+}
+
+/// Texts of up to 23 bytes lie in the update itself.
+#[test]
+fn an_update_of_short_texts_is_read_into_one_list() {
+    let line = r#"{"id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{"class":"audience","id":"aud_1","key":"vip"},
+        "membership":"in","computed_at":"2026-01-05T10:00:00Z","trigger":{"reason":"value_changed"},
+        "external_ids":[{"type":"email","id":"twenty-three@bytes.here"},{"type":"phone","id":"1"}]}"#;
+    let (update, heap) = measure(|| serde_json::from_str::<ProfileUpdate>(line).unwrap());
+    assert_eq!(update.external_ids()[0].id().len(), 23);
+    assert_eq!(heap.allocations, 1, "{heap:?}");
+}

@@ -1,11 +1,11 @@
 //! The value of a field as it was found, and what it should have been.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
 use crate::input::error::{InputError, Problem};
+use crate::input::name::Name;
 use crate::input::read::Read;
 use crate::input::read::shape::{List, Shape, Text};
 use crate::input::timestamp::Timestamp;
@@ -22,11 +22,13 @@ pub(crate) enum Field<T> {
 }
 
 impl<T: Shape> Field<T> {
+    #[inline]
     pub(crate) fn required(self, name: &str) -> Result<T, InputError> {
         self.optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
     /// `null` counts as absent.
+    #[inline]
     pub(crate) fn optional(self, name: &str) -> Result<Option<T>, InputError> {
         match self {
             Self::Absent | Self::Null => Ok(None),
@@ -38,6 +40,7 @@ impl<T: Shape> Field<T> {
     }
 
     /// For an element of a list, and for the root: what is there must be a value.
+    #[inline]
     pub(crate) fn value(self) -> Result<T, InputError> {
         match self {
             Self::Null => Self::Mistyped("null"),
@@ -49,11 +52,13 @@ impl<T: Shape> Field<T> {
 
 impl<S: Shape> Field<S> {
     /// A required object, checked, with errors seen from the object that it is a field of.
+    #[inline]
     pub(crate) fn read_required<'de, T: Read<'de, Raw = Self>>(self, name: &str) -> Result<T, InputError> {
         self.read_optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
     /// `null` counts as absent.
+    #[inline]
     pub(crate) fn read_optional<'de, T: Read<'de, Raw = Self>>(
         self,
         name: &str,
@@ -67,7 +72,8 @@ impl<S: Shape> Field<S> {
 
 impl Field<Text<'_>> {
     /// A string that must not be empty.
-    pub(crate) fn name(self, name: &str) -> Result<Box<str>, InputError> {
+    #[inline]
+    pub(crate) fn name(self, name: &str) -> Result<Name, InputError> {
         non_empty(name, self.required(name)?.0)
     }
 
@@ -76,16 +82,19 @@ impl Field<Text<'_>> {
         self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
     }
 
+    #[inline]
     pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
         self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
     }
 }
 
 impl<T> Field<List<T>> {
+    #[inline]
     pub(crate) fn required_list(self, name: &str) -> Result<Vec<T>, InputError> {
         self.list(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
     }
 
+    #[inline]
     pub(crate) fn list(self, name: &str) -> Result<Option<Vec<T>>, InputError> {
         match self.optional(name)? {
             Some(List(items)) => items.map(Some).map_err(|error| error.within(name)),
@@ -94,9 +103,12 @@ impl<T> Field<List<T>> {
     }
 }
 
-pub(crate) fn non_empty<'a>(name: &str, text: impl Into<Cow<'a, str>>) -> Result<Box<str>, InputError> {
+pub(crate) fn non_empty<'a, T: From<Cow<'a, str>>>(
+    name: &str,
+    text: impl Into<Cow<'a, str>>,
+) -> Result<T, InputError> {
     match text.into() {
         text if text.is_empty() => Err(InputError::new(name, Problem::Empty)),
-        text => Ok(text.into_owned().into_boxed_str()),
+        text => Ok(text.into()),
     }
 }

@@ -53,6 +53,7 @@ macro_rules! object {
 }
 pub(crate) use object;
 
+#[inline]
 pub(crate) fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
     field: &mut Field<T>,
     name: &'static str,
