@@ -1,9 +1,10 @@
-//! SHA-256 over length-prefixed texts, cut to 16 bytes: what group hashes, message ids, delivery keys
-//! and the cuts of a rollout are made of.
+//! SHA-256 over length-prefixed texts, cut to 16 or 8 bytes: what group hashes, message ids, delivery
+//! keys, the cuts of a rollout, and the keys and digests of memories are made of.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::external_id::ExternalIdKey;
 
 /// A hash in the making. Each use has a prefix of its own, so that none can be taken for another.
 #[derive(Clone)]
@@ -31,33 +32,47 @@ impl Digest {
 
     /// The first 16 bytes of the hash.
     pub(crate) fn first_half(self) -> [u8; 16] {
+        self.first_bytes()
+    }
+
+    /// The first 8 bytes of the hash.
+    pub(crate) fn first_quarter(self) -> [u8; 8] {
+        self.first_bytes()
+    }
+
+    fn first_bytes<const N: usize>(self) -> [u8; N]
+    where
+        [u8; N]: Default,
+    {
         let whole: [u8; 32] = self.0.finalize().into();
+        debug_assert!(N <= whole.len(), "a hash has 32 bytes");
         whole.first_chunk().copied().unwrap_or_default()
     }
 }
 
-/// A public type of 16 bytes with a text form of an optional prefix and 32 lower-case hexadecimal
-/// digits: from and to bytes and text, and serialised as the text.
+/// A public type of as many bytes as the integer has, with a text form of an optional prefix and two
+/// lower-case hexadecimal digits for each byte: from and to bytes and text, and serialised as the text.
 macro_rules! hex_id {
-    ($type:ident, $prefix:literal) => {
+    ($type:ident, $prefix:literal, $integer:ty) => {
         impl $type {
             /// What stands before the hexadecimal digits of the text form.
             const PREFIX: &'static str = $prefix;
 
             /// From the bytes that [`as_bytes`](Self::as_bytes) gives.
-            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; size_of::<$integer>()]) -> Self {
                 Self(bytes)
             }
 
             /// The bytes, without what stands before the digits of the text form.
-            pub const fn as_bytes(&self) -> &[u8; 16] {
+            pub const fn as_bytes(&self) -> &[u8; size_of::<$integer>()] {
                 &self.0
             }
         }
 
         impl ::core::fmt::Display for $type {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                write!(f, "{}{:032x}", Self::PREFIX, u128::from_be_bytes(self.0))
+                const DIGITS: usize = size_of::<$integer>().saturating_mul(2);
+                write!(f, "{}{:0DIGITS$x}", Self::PREFIX, <$integer>::from_be_bytes(self.0))
             }
         }
 
@@ -72,7 +87,11 @@ macro_rules! hex_id {
             type Err = $crate::input::error::InputError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                $crate::digest::read_hex(Self::PREFIX, text).map(Self)
+                const DIGITS: usize = size_of::<$integer>().saturating_mul(2);
+                $crate::digest::hex_digits(Self::PREFIX, text, DIGITS)
+                    .and_then(|digits| <$integer>::from_str_radix(digits, 16).ok())
+                    .map(|integer| Self(integer.to_be_bytes()))
+                    .ok_or_else(|| $crate::digest::malformed(Self::PREFIX, text, DIGITS))
             }
         }
 
@@ -91,12 +110,87 @@ macro_rules! hex_id {
 }
 pub(crate) use hex_id;
 
-pub(crate) fn read_hex(prefix: &'static str, text: &str) -> Result<[u8; 16], InputError> {
-    const DIGITS: usize = 32;
+/// The digits of a text form, if they are as many as there have to be.
+pub(crate) fn hex_digits<'t>(prefix: &str, text: &'t str, count: usize) -> Option<&'t str> {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.strip_prefix(prefix)
-        .filter(|digits| digits.len() == DIGITS && digits.bytes().all(is_digit))
-        .and_then(|digits| u128::from_str_radix(digits, 16).ok())
-        .map(u128::to_be_bytes)
-        .ok_or_else(|| InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix }))
+    text.strip_prefix(prefix).filter(|digits| digits.len() == count && digits.bytes().all(is_digit))
+}
+
+pub(crate) fn malformed(prefix: &'static str, text: &str, digits: usize) -> InputError {
+    InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix, digits })
+}
+
+/// 8 bytes that stand for a name: enough to tell the names that meet in one memory apart.
+///
+/// The first 8 bytes of the SHA-256 of a prefix for the kind of name, and of the name, length-prefixed:
+/// `idgroup/destination/1`, `idgroup/update/1` and `idgroup/profile/1` before an id, `idgroup/id/1` before
+/// the collection, the type and the id of an external ID. Its text form is 16 hexadecimal digits.
+///
+/// A digest of an external ID is no address, and can't be turned back into one; but who holds a list of
+/// addresses can tell which of them it is of. Keep it as you keep personal data.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameDigest([u8; 8]);
+
+hex_id!(NameDigest, "", u64);
+
+impl NameDigest {
+    /// Of a destination, by its id.
+    pub fn of_destination(id: &str) -> Self {
+        Self::of("idgroup/destination/1", [id])
+    }
+
+    /// Of an update, by its id.
+    pub fn of_update(id: &str) -> Self {
+        Self::of("idgroup/update/1", [id])
+    }
+
+    /// Of a profile, by its id.
+    pub fn of_profile(id: &str) -> Self {
+        Self::of("idgroup/profile/1", [id])
+    }
+
+    /// Of an external ID, by its identity.
+    pub fn of_external_id(key: &ExternalIdKey) -> Self {
+        Self::of("idgroup/id/1", [key.collection().as_str(), key.id_type(), key.id()])
+    }
+
+    fn of<const N: usize>(prefix: &'static str, texts: [&str; N]) -> Self {
+        let mut digest = Digest::with_prefix(prefix);
+        for text in texts {
+            digest.text(text);
+        }
+        Self(digest.first_quarter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::input::external_id::Collection;
+
+    // The vectors come from `printf '<bytes>' | sha256sum | cut -c1-16`; the bytes are above each.
+
+    #[test]
+    fn digests_are_those_of_sha256sum() {
+        // idgroup/destination/1\0\0\0\5dst_1
+        assert_eq!(NameDigest::of_destination("dst_1").to_string(), "c68ecec8147e3d37");
+        // idgroup/update/1\0\0\0\5upd_1
+        assert_eq!(NameDigest::of_update("upd_1").to_string(), "a95771be03b32599");
+        // idgroup/profile/1\0\0\0\5use_1
+        assert_eq!(NameDigest::of_profile("use_1").to_string(), "433366ca8dfd3463");
+        // idgroup/id/1\0\0\0\10accounts\0\0\0\5email\0\0\0\1a
+        let key = ExternalIdKey::new("email", "a").unwrap().with_collection(Collection::Accounts);
+        assert_eq!(NameDigest::of_external_id(&key).to_string(), "65a5c20c455067ce");
+    }
+
+    #[test]
+    fn a_digest_is_read_from_its_text_and_nothing_else() {
+        assert_eq!("00000000000000ff".parse(), Ok(NameDigest::from_bytes([0, 0, 0, 0, 0, 0, 0, 255])));
+        for text in ["", "0ff", "00000000000000FF", "00000000000000ff0", "+0000000000000ff"] {
+            let error = text.parse::<NameDigest>().unwrap_err().to_string();
+            assert!(error.ends_with("expected 16 lower-case hexadecimal digits"), "{error}");
+        }
+    }
 }

@@ -109,8 +109,8 @@ impl MessageIds {
     }
 }
 
-hex_id!(IdGroupHash, "");
-hex_id!(MessageId, "idg_");
+hex_id!(IdGroupHash, "", u128);
+hex_id!(MessageId, "idg_", u128);
 
 #[cfg(test)]
 mod tests {

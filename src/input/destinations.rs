@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Serialize, Serializer};
 
+use crate::digest::NameDigest;
 use crate::input::destination::Destination;
 use crate::input::error::{InputError, refuse_repeats};
 use crate::input::read::field::Field;
@@ -44,6 +45,8 @@ pub struct Destinations {
     settings: Box<[Setting]>,
     setting_of: Box<[usize]>,
     types: TypeTable,
+    /// By the destination's id, what memories know it by.
+    digests: Box<[NameDigest]>,
 }
 
 /// Destinations that are decided alike, because they have the same `dedupes_on`.
@@ -91,7 +94,8 @@ impl Destinations {
                 }
             }
         }
-        Self { by_id, settings, setting_of, types }
+        let digests = by_id.iter().map(|destination| NameDigest::of_destination(destination.id())).collect();
+        Self { by_id, settings, setting_of, types, digests }
     }
 
     /// How many destinations there are.
@@ -126,6 +130,11 @@ impl Destinations {
 
     pub(crate) fn types(&self) -> &TypeTable {
         &self.types
+    }
+
+    /// For each destination, by id, what memories know it by.
+    pub(crate) fn digests(&self) -> &[NameDigest] {
+        &self.digests
     }
 }
 
