@@ -210,7 +210,10 @@ impl fmt::Display for DestinationVerdict<'_> {
     }
 }
 
-fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = &'t str>) -> fmt::Result {
+pub(crate) fn write_joined<'t>(
+    f: &mut fmt::Formatter<'_>,
+    mut names: impl Iterator<Item = &'t str>,
+) -> fmt::Result {
     write!(f, "{}", names.next().unwrap_or_default().escape_debug())?;
     names.try_for_each(|name| write!(f, ", {}", name.escape_debug()))
 }

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::decide::latest_id::LatestIds;
-use crate::decide::trigger_filter::{TriggerFilter, depends_on_ids};
+use crate::decide::trigger_filter::{Past, TriggerFilter, depends_on_ids};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::destinations::{Destinations, Setting};
@@ -45,7 +45,7 @@ impl<'a> Judgement<'a> {
             let verdict = match &setting.types {
                 None if update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
                 None => Verdict::SendAll,
-                Some(types) => match filter.refuses(types, &latest) {
+                Some(types) => match filter.refuses(types, &latest, Past::Inferred) {
                     Some(reason) => Verdict::Drop(reason),
                     None => Verdict::SendSome,
                 },

@@ -7,7 +7,7 @@ use crate::decide::latest_id::LatestIds;
 use crate::decide::verdict::DropReason;
 use crate::input::destinations::TypeTable;
 use crate::input::external_id::ExternalId;
-use crate::input::trigger::{AddedIds, MergedProfiles, Trigger, TriggerReason};
+use crate::input::trigger::{AddedIds, MergedProfile, Trigger, TriggerReason};
 use crate::input::update::{Membership, ProfileUpdate};
 
 /// What an update says about why it was emitted, gathered once so that each setting asks only about
@@ -29,9 +29,18 @@ struct Arrivals<'a> {
     other: Option<&'a ExternalId>,
 }
 
-/// What the merged profiles that were members held.
+/// How it is known what a profile has been sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// From the order of IDs and the statements of merges: without a memory.
+    Inferred,
+    /// It is remembered, and asked elsewhere.
+    Remembered,
+}
+
+/// What merged profiles that were members held.
 #[derive(Default)]
-struct Holdings {
+pub(crate) struct Holdings {
     /// By position in the type table.
     types: SmallVec<[bool; 8]>,
     /// Whether it is not stated for some member.
@@ -53,15 +62,20 @@ impl<'a> TriggerFilter<'a> {
     pub(crate) fn new(update: &'a ProfileUpdate, types: &TypeTable) -> Self {
         let (arrivals, holdings) = match update.trigger() {
             Trigger::NewExternalId(added) => (arrivals(update, added, types), Holdings::default()),
-            Trigger::ProfileMerge(profiles) => (SmallVec::new(), Holdings::of(profiles, types)),
+            Trigger::ProfileMerge(profiles) => {
+                let members = profiles.as_slice().iter().filter(|of| of.membership() == Membership::In);
+                (SmallVec::new(), Holdings::of(members, types))
+            }
             Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => Default::default(),
         };
         Self { reason: update.trigger().reason(), membership: update.membership(), arrivals, holdings }
     }
 
     /// Why destinations that dedupe on `types` are sent nothing, if so: the table of the documentation,
-    /// of which the first check that holds decides.
-    pub(crate) fn refuses(&self, types: &[usize], latest: &LatestIds) -> Option<DropReason> {
+    /// of which the first check that holds decides. Where the past is remembered, the checks that infer it
+    /// are skipped.
+    pub(crate) fn refuses(&self, types: &[usize], latest: &LatestIds, past: Past) -> Option<DropReason> {
+        let is_inferred = past == Past::Inferred;
         let no_relevant =
             || latest.of_types(types).next().is_none().then_some(DropReason::NoRelevantExternalId);
         match (self.reason, self.membership) {
@@ -71,17 +85,15 @@ impl<'a> TriggerFilter<'a> {
             (TriggerReason::NewExternalId, Membership::Out) => Some(DropReason::NotAMember),
             (TriggerReason::NewExternalId, Membership::In) => match self.first_arrivals(types) {
                 Arrivals { added: None, .. } => Some(DropReason::AddedIdNotRelevant),
-                Arrivals { added: Some(added), other: Some(other) } if other.came_earlier_than(added) => {
-                    Some(DropReason::AlreadyMessaged)
-                }
+                first if is_inferred && first.may_have_been_messaged() => Some(DropReason::AlreadyMessaged),
                 Arrivals { .. } => None,
             },
 
             (TriggerReason::ProfileMerge, Membership::Out) => Some(DropReason::NotAMember),
-            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.include(types) => {
+            (TriggerReason::ProfileMerge, Membership::In) if is_inferred && self.holdings.include(types) => {
                 Some(DropReason::AlreadyMessaged)
             }
-            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.unstated => {
+            (TriggerReason::ProfileMerge, Membership::In) if is_inferred && self.holdings.unstated => {
                 Some(DropReason::MayHaveBeenMessaged)
             }
             (TriggerReason::ProfileMerge, Membership::In) => no_relevant(),
@@ -90,12 +102,28 @@ impl<'a> TriggerFilter<'a> {
         }
     }
 
+    /// Whether added IDs, which need not be of these types, find that the profile may have been messaged
+    /// before they came.
+    pub(crate) fn came_after_others(&self, types: &[usize]) -> bool {
+        self.first_arrivals(types).may_have_been_messaged()
+    }
+
     fn first_arrivals(&self, types: &[usize]) -> Arrivals<'a> {
         let of_types = types.iter().filter_map(|&position| self.arrivals.get(position));
         of_types.fold(Arrivals::default(), |first, of_type| Arrivals {
             added: earlier(first.added, of_type.added),
             other: earlier(first.other, of_type.other),
         })
+    }
+}
+
+impl Arrivals<'_> {
+    /// Whether an ID that was not added was there before all that were.
+    fn may_have_been_messaged(&self) -> bool {
+        match (self.other, self.added) {
+            (Some(other), Some(added)) => other.came_earlier_than(added),
+            (other, _) => other.is_some(),
+        }
     }
 }
 
@@ -130,9 +158,8 @@ fn earlier<'a>(one: Option<&'a ExternalId>, other: Option<&'a ExternalId>) -> Op
 }
 
 impl Holdings {
-    fn of(profiles: &MergedProfiles, types: &TypeTable) -> Self {
+    pub(crate) fn of<'p>(members: impl Iterator<Item = &'p MergedProfile>, types: &TypeTable) -> Self {
         let mut holdings = Self { types: smallvec![false; types.len()], unstated: false };
-        let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
         for member in members {
             let Some(ids) = member.external_ids() else {
                 holdings.unstated = true;
@@ -146,6 +173,11 @@ impl Holdings {
             }
         }
         holdings
+    }
+
+    /// Whether a member has been messaged, or may have been, by a destination that dedupes on `types`.
+    pub(crate) fn may_have_been_messaged(&self, types: &[usize]) -> bool {
+        self.include(types) || self.unstated
     }
 
     fn include(&self, types: &[usize]) -> bool {
@@ -190,7 +222,7 @@ mod tests {
         let destinations = Destinations::new([deduping]).unwrap();
         let types = destinations.types();
         let filter = TriggerFilter::new(&update, types);
-        assert_eq!(filter.refuses(&[0], &LatestIds::select(&update, types)), expected);
+        assert_eq!(filter.refuses(&[0], &LatestIds::select(&update, types), Past::Inferred), expected);
     }
 
     fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {

@@ -38,6 +38,9 @@ pub enum DropReason {
     ExternalIdRemoved,
     /// The profile has no external ID at all, and the destination does not dedupe.
     NoExternalIds,
+    /// A newer change of the profile's standing is remembered. Only a
+    /// [decision with memory](crate::memory) says so.
+    Superseded,
 }
 
 impl Verdict {
@@ -68,6 +71,7 @@ labels!(DropReason {
     MayHaveBeenMessaged => "may_have_been_messaged",
     ExternalIdRemoved => "external_id_removed",
     NoExternalIds => "no_external_ids",
+    Superseded => "superseded",
 });
 
 impl DropReason {
@@ -88,6 +92,7 @@ impl DropReason {
             }
             Self::ExternalIdRemoved => "losing an external ID is no reason to message a profile",
             Self::NoExternalIds => "the profile has no external IDs",
+            Self::Superseded => "a newer change of the profile's standing is remembered",
         }
     }
 }
