@@ -52,6 +52,9 @@ auto_traits! {
     OutboundMessages<'static>, OutboundMessagesIter<'static>, SelectedIdsIter<'static, 'static>,
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
+    Batch, Completeness, Memory, MemoryDecision<'static>, MemoryError, MemoryExplanation<'static, 'static>,
+    MemoryKey, MemoryKeys<'static>, MemoryVerdict<'static, 'static>, MemoryVerdicts<'static, 'static>, NameDigest,
+    Recalled<'static>, SentMessage, Settled, SettledBy,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
 }
 

@@ -58,9 +58,9 @@ fn parse(path: &Path) -> File {
     syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// What `lib.rs` and `compare/mod.rs` export: they are the only ones that do.
+/// What `lib.rs`, `compare/mod.rs` and `memory/mod.rs` export: they are the only ones that do.
 fn uses() -> Vec<Item> {
-    let files = [sources().join("lib.rs"), sources().join("compare/mod.rs")];
+    let files = ["lib.rs", "compare/mod.rs", "memory/mod.rs"].map(|file| sources().join(file));
     let items = files.iter().flat_map(|path| parse(path).items);
     items.filter(|item| matches!(item, Item::Use(item) if is_public(&item.vis))).collect()
 }

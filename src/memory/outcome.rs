@@ -1,0 +1,205 @@
+//! What each destination is sent, where it is remembered what it has been sent.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::{LazyCell, OnceCell};
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::decide::latest_id::LatestIds;
+use crate::decide::trigger_filter::{Past, TriggerFilter};
+use crate::decide::verdict::{DropReason, Verdict};
+use crate::digest::NameDigest;
+use crate::input::destinations::{Destinations, Setting};
+use crate::input::external_id::ExternalId;
+use crate::input::timestamp::Timestamp;
+use crate::input::update::ProfileUpdate;
+use crate::invariant;
+use crate::memory::Memory;
+use crate::memory::settled::{SentMessage, Settled, SettledBy};
+use crate::memory::stay::Course;
+
+/// What a destination is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// What the verdict says: all IDs, the latest of each type, or nothing.
+    Judged(Verdict),
+    /// What this very update was sent as the first time: the IDs at these positions, ascending.
+    Repeat(SmallVec<[usize; 6]>),
+}
+
+/// What the destinations of a setting are sent.
+#[derive(Clone, Debug)]
+pub(super) enum Outcomes {
+    /// All the same.
+    Alike(Verdict),
+    /// One for each of the setting's members, in their order.
+    Each(Box<[Outcome]>),
+}
+
+pub(super) const EVERY_MEMBER_HAS_AN_OUTCOME: &str = "every member of a setting has an outcome";
+const EVERY_DESTINATION_HAS_A_DIGEST: &str = "every destination has a digest";
+
+impl Outcome {
+    pub(super) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Judged(verdict) => *verdict,
+            Self::Repeat(_) => Verdict::SendSome,
+        }
+    }
+}
+
+impl Outcomes {
+    /// What the member at this position among the setting's is sent.
+    pub(super) fn of_member(&self, position: usize) -> Option<Outcome> {
+        match self {
+            Self::Alike(verdict) => Some(Outcome::Judged(*verdict)),
+            Self::Each(outcomes) => invariant::at(outcomes, position, EVERY_MEMBER_HAS_AN_OUTCOME).cloned(),
+        }
+    }
+}
+
+/// All that outcomes depend on.
+pub(super) struct Judge<'j, 'a> {
+    pub(super) update: &'a ProfileUpdate,
+    pub(super) destinations: &'a Destinations,
+    pub(super) own: &'j Memory,
+    pub(super) course: Course,
+    pub(super) filter: &'j TriggerFilter<'a>,
+    pub(super) latest: &'j LatestIds,
+}
+
+impl Judge<'_, '_> {
+    /// One for each of the settings, in their order.
+    pub(super) fn outcomes(&self) -> SmallVec<[Outcomes; 8]> {
+        let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
+        let listed = Listed { update: self.update, by_digest: OnceCell::new() };
+        let of = |setting: &Setting| match self.unsettled(setting) {
+            Verdict::SendAll => Outcomes::Alike(Verdict::SendAll),
+            verdict if setting.types.is_none() || self.course == Course::Silent => Outcomes::Alike(verdict),
+            verdict => self.of_members(setting, verdict, &this_update, &listed),
+        };
+        self.destinations.settings().iter().map(of).collect()
+    }
+
+    /// The verdict about destinations that are not settled.
+    fn unsettled(&self, setting: &Setting) -> Verdict {
+        match (&setting.types, self.course) {
+            (None, _) if self.update.external_ids().is_empty() => Verdict::Drop(DropReason::NoExternalIds),
+            (None, _) => Verdict::SendAll,
+            (Some(_), Course::Superseded) => Verdict::Drop(DropReason::Superseded),
+            (Some(types), Course::Silent | Course::Staying) => {
+                match self.filter.refuses(types, self.latest, Past::Remembered) {
+                    Some(reason) => Verdict::Drop(reason),
+                    None => Verdict::SendSome,
+                }
+            }
+        }
+    }
+
+    fn of_members(
+        &self,
+        setting: &Setting,
+        unsettled: Verdict,
+        this_update: &LazyCell<NameDigest, impl FnOnce() -> NameDigest>,
+        listed: &Listed<'_>,
+    ) -> Outcomes {
+        let mut each: Option<Box<[Outcome]>> = None;
+        for (place, &member) in setting.members.iter().enumerate() {
+            let Some(settled) = self.settled(member) else { continue };
+            let outcome = match settled.message() {
+                Some(message) if message.update == **this_update => match listed.first_ids(message) {
+                    Ok(ids) => Outcome::Repeat(ids),
+                    Err(reason) => Outcome::Judged(Verdict::Drop(reason)),
+                },
+                _ if self.course == Course::Superseded => continue,
+                _ => Outcome::Judged(Verdict::Drop(DropReason::AlreadyMessaged)),
+            };
+            let each = each.get_or_insert_with(|| {
+                vec![Outcome::Judged(unsettled); setting.members.len()].into_boxed_slice()
+            });
+            if let Some(slot) = each.get_mut(place) {
+                *slot = outcome;
+            }
+        }
+        each.map_or(Outcomes::Alike(unsettled), Outcomes::Each)
+    }
+
+    fn settled(&self, member: usize) -> Option<&Settled> {
+        if self.own.settled.is_empty() {
+            return None;
+        }
+        let digest = invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST)?;
+        self.own.settled_by_digest(*digest)
+    }
+
+    /// What these outcomes settle: the destinations that are sent something for the first time.
+    pub(super) fn settling(&self, outcomes: &[Outcomes], at: Timestamp) -> Vec<Settled> {
+        let mut settling = Vec::new();
+        let mut digests = IdDigests { ids: self.update.external_ids(), known: SmallVec::new() };
+        let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
+        for (setting, outcomes) in self.destinations.settings().iter().zip(outcomes) {
+            let Some(types) = &setting.types else { continue };
+            let by = LazyCell::new(|| {
+                let ids = self.latest.of_types(types).filter_map(|position| digests.of(position));
+                SettledBy::Message(SentMessage::new(*this_update, ids.collect()))
+            });
+            for (place, &member) in setting.members.iter().enumerate() {
+                let is_first = match outcomes {
+                    Outcomes::Alike(verdict) => *verdict == Verdict::SendSome,
+                    Outcomes::Each(each) => each.get(place) == Some(&Outcome::Judged(Verdict::SendSome)),
+                };
+                let digest =
+                    invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST);
+                if let (true, Some(&destination)) = (is_first, digest) {
+                    settling.push(Settled { destination, at, by: (*by).clone() });
+                }
+            }
+        }
+        settling
+    }
+}
+
+/// The digests of an update's IDs, each made once.
+struct IdDigests<'a> {
+    ids: &'a [ExternalId],
+    known: SmallVec<[Option<NameDigest>; 8]>,
+}
+
+impl IdDigests<'_> {
+    fn of(&mut self, position: usize) -> Option<NameDigest> {
+        if self.known.is_empty() {
+            self.known = smallvec![None; self.ids.len()];
+        }
+        let (id, known) = (self.ids.get(position)?, self.known.get_mut(position)?);
+        Some(*known.get_or_insert_with(|| NameDigest::of_external_id(id.key())))
+    }
+}
+
+/// An update's IDs by their digests, made when they are first asked for.
+struct Listed<'a> {
+    update: &'a ProfileUpdate,
+    by_digest: OnceCell<Vec<(NameDigest, usize)>>,
+}
+
+impl Listed<'_> {
+    /// Where the IDs of the first time stand among the update's, or why they are not sent again.
+    fn first_ids(&self, message: &SentMessage) -> Result<SmallVec<[usize; 6]>, DropReason> {
+        let by_digest = self.by_digest.get_or_init(|| {
+            let ids = self.update.external_ids().iter().enumerate();
+            let mut by_digest: Vec<_> =
+                ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position)).collect();
+            by_digest.sort_unstable();
+            by_digest
+        });
+        let position_of = |digest: &NameDigest| {
+            let found = by_digest.binary_search_by_key(digest, |&(digest, _)| digest).ok()?;
+            by_digest.get(found).map(|&(_, position)| position)
+        };
+        let positions: Option<SmallVec<[usize; 6]>> = message.external_ids.iter().map(position_of).collect();
+        let mut positions = positions.ok_or(DropReason::AlreadyMessaged)?;
+        positions.sort_unstable();
+        Ok(positions)
+    }
+}
