@@ -120,11 +120,15 @@ pub(crate) fn malformed(prefix: &'static str, text: &str, digits: usize) -> Inpu
     InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix, digits })
 }
 
+/// The prefix of hashes of external IDs.
+pub(crate) const GROUP_PREFIX: &str = "idgroup/1";
+
 /// 8 bytes that stand for a name: enough to tell the names that meet in one memory apart.
 ///
 /// The first 8 bytes of the SHA-256 of a prefix for the kind of name, and of the name, length-prefixed:
-/// `idgroup/destination/1`, `idgroup/update/1` and `idgroup/profile/1` before an id, `idgroup/id/1` before
-/// the collection, the type and the id of an external ID. Its text form is 16 hexadecimal digits.
+/// `idgroup/destination/1`, `idgroup/update/1` and `idgroup/profile/1` before an id. That of an external ID
+/// is the first half of the [hash](crate::IdGroupHash) of the group of this ID alone, which an event often
+/// has already. Its text form is 16 hexadecimal digits.
 ///
 /// A digest of an external ID is no address, and can't be turned back into one; but who holds a list of
 /// addresses can tell which of them it is of. Keep it as you keep personal data.
@@ -149,9 +153,14 @@ impl NameDigest {
         Self::of("idgroup/profile/1", [id])
     }
 
+    /// Of the external ID that a group of only one has, by the group's hash.
+    pub(crate) fn of_only_id(group_hash: &[u8; 16]) -> Self {
+        Self(group_hash.first_chunk().copied().unwrap_or_default())
+    }
+
     /// Of an external ID, by its identity.
     pub fn of_external_id(key: &ExternalIdKey) -> Self {
-        Self::of("idgroup/id/1", [key.collection().as_str(), key.id_type(), key.id()])
+        Self::of(GROUP_PREFIX, [key.collection().as_str(), key.id_type(), key.id()])
     }
 
     fn of<const N: usize>(prefix: &'static str, texts: [&str; N]) -> Self {
@@ -180,9 +189,9 @@ mod tests {
         assert_eq!(NameDigest::of_update("upd_1").to_string(), "a95771be03b32599");
         // idgroup/profile/1\0\0\0\5use_1
         assert_eq!(NameDigest::of_profile("use_1").to_string(), "433366ca8dfd3463");
-        // idgroup/id/1\0\0\0\10accounts\0\0\0\5email\0\0\0\1a
+        // idgroup/1\0\0\0\10accounts\0\0\0\5email\0\0\0\1a
         let key = ExternalIdKey::new("email", "a").unwrap().with_collection(Collection::Accounts);
-        assert_eq!(NameDigest::of_external_id(&key).to_string(), "65a5c20c455067ce");
+        assert_eq!(NameDigest::of_external_id(&key).to_string(), "d7ebb604bf897835");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::memory::Memory;
 use crate::memory::explain::MemoryExplanation;
 use crate::memory::grouping;
 use crate::memory::key::MemoryKey;
-use crate::memory::outcome::{Judge, Outcome, Outcomes};
+use crate::memory::outcome::{Judge, Outcome, Outcomes, Settling};
 use crate::memory::recalled::{Forgotten, Kept, Recalled};
 use crate::memory::stay::Change;
 use crate::observe::{Observer, Step};
@@ -74,8 +74,6 @@ pub fn decide_with<'a, O: Observer + ?Sized>(
     let own = &recalled.own.memory;
     let judge = Judge { update, destinations, own, course, filter: &filter, latest: &latest };
     let outcomes = judge.outcomes();
-    let settling = judge.settling(&outcomes, at);
-    recalled.own.settle(settling.into_iter());
     for (setting, outcomes) in destinations.settings().iter().zip(&outcomes) {
         tell(setting, outcomes, observer);
     }
@@ -87,6 +85,9 @@ pub fn decide_with<'a, O: Observer + ?Sized>(
         observer.group_formed(event.id_group().external_ids().len(), event.destinations().len());
     }
     observer.step_ended(Step::GroupIds);
+    let settling =
+        Settling { update, destinations, latest: &latest, outcomes: &outcomes, events: &events, at };
+    recalled.own.settle_first_messages(&settling);
     MemoryDecision { recalled, destinations, latest, outcomes, forgotten, events }
 }
 
@@ -148,10 +149,15 @@ impl<'a> MemoryDecision<'a> {
     /// The memories that are not what they were, to be kept under their keys: that of the update's own
     /// profile first. None is ever to be removed.
     pub fn changed(&self) -> impl Iterator<Item = (&MemoryKey, &Memory)> {
-        self.memories().filter(|kept| kept.changed).map(|kept| (&kept.key, &kept.memory))
+        self.kept().filter(|kept| kept.changed).map(|kept| (&kept.key, &kept.memory))
     }
 
-    fn memories(&self) -> impl Iterator<Item = &Kept> {
+    /// All memories as they are now, changed or not, in the order of [`keys`](crate::memory::keys).
+    pub fn memories(&self) -> impl Iterator<Item = (&MemoryKey, &Memory)> {
+        self.kept().map(|kept| (&kept.key, &kept.memory))
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Kept> {
         [&self.recalled.own].into_iter().chain(self.recalled.others.iter().map(|other| &other.kept))
     }
 

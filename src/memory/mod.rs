@@ -134,10 +134,6 @@ impl Memory {
     }
 
     fn settled_by_digest(&self, destination: NameDigest) -> Option<&Settled> {
-        debug_assert!(
-            self.settled.is_sorted_by(|a, b| a.destination < b.destination),
-            "{EACH_DESTINATION_ONCE}"
-        );
         let position = self.settled.binary_search_by_key(&destination, |known| known.destination).ok()?;
         self.settled.get(position)
     }

@@ -11,6 +11,7 @@ use crate::decide::latest_id::LatestIds;
 use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::digest::NameDigest;
+use crate::event::IdGroupEvent;
 use crate::input::destinations::{Destinations, Setting};
 use crate::input::external_id::ExternalId;
 use crate::input::timestamp::Timestamp;
@@ -47,6 +48,13 @@ impl Outcome {
             Self::Judged(verdict) => *verdict,
             Self::Repeat(_) => Verdict::SendSome,
         }
+    }
+}
+
+impl Outcome {
+    /// Whether a deduping destination is sent something for the first time.
+    fn is_first(&self) -> bool {
+        *self == Self::Judged(Verdict::SendSome)
     }
 }
 
@@ -133,31 +141,53 @@ impl Judge<'_, '_> {
         let digest = invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST)?;
         self.own.settled_by_digest(*digest)
     }
+}
 
-    /// What these outcomes settle: the destinations that are sent something for the first time.
-    pub(super) fn settling(&self, outcomes: &[Outcomes], at: Timestamp) -> Vec<Settled> {
-        let mut settling = Vec::new();
-        let mut digests = IdDigests { ids: self.update.external_ids(), known: SmallVec::new() };
-        let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
-        for (setting, outcomes) in self.destinations.settings().iter().zip(outcomes) {
+/// What is settled by sending these outcomes: the destinations that are sent something for the first time.
+pub(super) struct Settling<'s, 'a> {
+    pub(super) update: &'a ProfileUpdate,
+    pub(super) destinations: &'a Destinations,
+    pub(super) latest: &'s LatestIds,
+    pub(super) outcomes: &'s [Outcomes],
+    pub(super) events: &'s [IdGroupEvent<'a>],
+    pub(super) at: Timestamp,
+}
+
+impl Settling<'_, '_> {
+    /// Whether anything is.
+    pub(super) fn count(&self) -> usize {
+        let settings = self.destinations.settings().iter().zip(self.outcomes);
+        let deduping = settings.filter(|(setting, _)| setting.types.is_some());
+        let firsts = deduping.map(|(setting, outcomes)| match outcomes {
+            Outcomes::Alike(Verdict::SendSome) => setting.members.len(),
+            Outcomes::Alike(_) => 0,
+            Outcomes::Each(each) => each.iter().filter(|outcome| outcome.is_first()).count(),
+        });
+        firsts.fold(0, usize::saturating_add)
+    }
+
+    pub(super) fn each(&self, mut settle: impl FnMut(Settled)) {
+        let mut digests = IdDigests::new(self.update.external_ids(), self.events);
+        let update = NameDigest::of_update(self.update.id());
+        for (setting, outcomes) in self.destinations.settings().iter().zip(self.outcomes) {
             let Some(types) = &setting.types else { continue };
-            let by = LazyCell::new(|| {
-                let ids = self.latest.of_types(types).filter_map(|position| digests.of(position));
-                SettledBy::Message(SentMessage::new(*this_update, ids.collect()))
-            });
-            for (place, &member) in setting.members.iter().enumerate() {
-                let is_first = match outcomes {
-                    Outcomes::Alike(verdict) => *verdict == Verdict::SendSome,
-                    Outcomes::Each(each) => each.get(place) == Some(&Outcome::Judged(Verdict::SendSome)),
-                };
+            let first = |place: usize| match outcomes {
+                Outcomes::Alike(verdict) => *verdict == Verdict::SendSome,
+                Outcomes::Each(each) => each.get(place).is_some_and(Outcome::is_first),
+            };
+            let mut message = None;
+            for (_, &member) in setting.members.iter().enumerate().filter(|&(place, _)| first(place)) {
+                let message = message.get_or_insert_with(|| {
+                    let ids = self.latest.of_types(types).filter_map(|position| digests.of(position));
+                    SentMessage::new(update, ids.collect())
+                });
                 let digest =
                     invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST);
-                if let (true, Some(&destination)) = (is_first, digest) {
-                    settling.push(Settled { destination, at, by: (*by).clone() });
+                if let Some(&destination) = digest {
+                    settle(Settled { destination, at: self.at, by: SettledBy::Message(message.clone()) });
                 }
             }
         }
-        settling
     }
 }
 
@@ -167,11 +197,20 @@ struct IdDigests<'a> {
     known: SmallVec<[Option<NameDigest>; 8]>,
 }
 
-impl IdDigests<'_> {
-    fn of(&mut self, position: usize) -> Option<NameDigest> {
-        if self.known.is_empty() {
-            self.known = smallvec![None; self.ids.len()];
+impl<'a> IdDigests<'a> {
+    /// An event of one ID has its digest already.
+    fn new(ids: &'a [ExternalId], events: &[IdGroupEvent<'_>]) -> Self {
+        let mut known: SmallVec<_> = smallvec![None; ids.len()];
+        for group in events.iter().map(IdGroupEvent::id_group) {
+            let slot = group.external_ids().only_position().and_then(|position| known.get_mut(position));
+            if let Some(slot) = slot {
+                *slot = Some(NameDigest::of_only_id(group.hash().as_bytes()));
+            }
         }
+        Self { ids, known }
+    }
+
+    fn of(&mut self, position: usize) -> Option<NameDigest> {
         let (id, known) = (self.ids.get(position)?, self.known.get_mut(position)?);
         Some(*known.get_or_insert_with(|| NameDigest::of_external_id(id.key())))
     }

@@ -8,9 +8,10 @@ use crate::digest::NameDigest;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::MergedProfile;
 use crate::input::update::{Membership, ProfileUpdate};
-use crate::memory::Memory;
 use crate::memory::key::MemoryKey;
+use crate::memory::outcome::Settling;
 use crate::memory::settled::Settled;
+use crate::memory::{EACH_DESTINATION_ONCE, Memory};
 
 /// An update with the memories that a decision about it needs. Made by
 /// [`MemoryKeys::recall`](crate::MemoryKeys::recall), so that no memory can be taken for another's.
@@ -103,10 +104,28 @@ impl Kept {
                 self.memory.settled.push(settled);
             }
         }
+        self.sort_after(known);
+    }
+
+    /// Settles the destinations that are sent something for the first time, of which none is settled.
+    pub(super) fn settle_first_messages(&mut self, settling: &Settling<'_, '_>) {
+        let count = settling.count();
+        if count > 0 {
+            let known = self.memory.settled.len();
+            self.memory.settled.reserve_exact(count);
+            settling.each(|settled| self.memory.settled.push(settled));
+            self.sort_after(known);
+        }
+    }
+
+    fn sort_after(&mut self, known: usize) {
         if self.memory.settled.len() > known {
             self.memory.settled.sort_by_key(|settled| settled.destination);
+            // Of two destinations with one digest the first stays.
             self.memory.settled.dedup_by_key(|settled| settled.destination);
             self.changed = true;
         }
+        let is_sorted = self.memory.settled.is_sorted_by(|a, b| a.destination < b.destination);
+        debug_assert!(is_sorted, "{EACH_DESTINATION_ONCE}");
     }
 }

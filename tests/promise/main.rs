@@ -4,6 +4,7 @@
 mod deliveries;
 mod engine;
 mod ids;
+mod memory;
 mod rules;
 mod search;
 mod without;
