@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::engine::{DEDUPING, Engine, Memories};
-use super::world::{List, MOST_UPDATES, PROFILES, World, set};
+use super::world::{List, MOST_UPDATES, PROFILES, Told, World, set};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -158,57 +158,60 @@ impl<'w, 'e> Deliveries<'w, 'e> {
 
     /// Whether these messages, or the lack of more, break the promise.
     fn check(&self, received: &Received, is_all: bool) -> Option<Broken> {
-        let stays = &self.world.stays;
-        for destination in 0..DEDUPING.len() {
-            let messages = |stay: Option<usize>| -> u32 {
-                let numbers = (0..self.world.updates.len()).filter(|&n| self.world.updates[n].stay == stay);
-                numbers.map(|number| ((received[destination] >> (number * 8)) & 0xff).count_ones()).sum()
-            };
-            let broken = |wrong, stay| {
-                let is_looked_for = self.plan.looking_for.is_none_or(|looked_for| looked_for == wrong);
-                is_looked_for.then_some(Broken { wrong, stay, destination })
-            };
-            if messages(None) > 0 && broken(Wrong::TooMany, None).is_some() {
-                return broken(Wrong::TooMany, None);
+        let goes_on = self.plan.order == Order::OfEachProfile;
+        broken_by(self.world, self.engine.told, received, is_all, goes_on)
+            .into_iter()
+            .find(|broken| self.plan.looking_for.is_none_or(|looked_for| looked_for == broken.wrong))
+    }
+}
+
+/// Whether receivers have too much or too little once everything is delivered.
+pub fn received_wrongly(world: &World, told: Told, received: &Received) -> bool {
+    !broken_by(world, told, received, true, false).is_empty()
+}
+
+/// What is wrong with these messages, for each stay and destination. Where a merge can overtake what it
+/// joins, a stay that goes on may have its message only then.
+fn broken_by(world: &World, told: Told, received: &Received, is_all: bool, goes_on: bool) -> Vec<Broken> {
+    let mut found = Vec::new();
+    for (destination, &received) in received.iter().enumerate() {
+        let messages = |stay: Option<usize>| -> u32 {
+            let numbers = (0..world.updates.len()).filter(|&number| world.updates[number].stay == stay);
+            numbers.map(|number| ((received >> (number * 8)) & 0xff).count_ones()).sum()
+        };
+        let mut broken = |wrong, stay| found.push(Broken { wrong, stay, destination });
+        if messages(None) > 0 {
+            broken(Wrong::TooMany, None);
+        }
+        // In a stay and in those that it continues: in all of them, and on the way that had the most.
+        let (mut all, mut most) = (vec![0_u64; world.stays.len()], vec![0; world.stays.len()]);
+        for (position, stay) in world.stays.iter().enumerate() {
+            let own = messages(Some(position));
+            let before = stay.continues.iter().flatten();
+            most[position] = own + before.clone().map(|&before| most[before]).max().unwrap_or(0);
+            all[position] = u64::from(own) + before.map(|&before| all[before]).sum::<u64>();
+            let owes = stay.relevant & DEDUPING[destination] != 0;
+            // Where IDs carry no times, or those of another profile, one that came later can be sent to.
+            let tells_what_came_later = told.timed.contains_all(told.ids) && told.own_times;
+            if most[position] > 1 || (own > 0 && !owes && tells_what_came_later) {
+                broken(Wrong::TooMany, Some(position));
             }
-            // In a stay and in those that it continues: in all of them, and on the way that had the most.
-            let (mut all, mut most) = (vec![0_u64; stays.len()], vec![0; stays.len()]);
-            let owes = |relevant| relevant & DEDUPING[destination] != 0;
-            for (position, stay) in stays.iter().enumerate() {
-                let own = messages(Some(position));
-                let before = stay.continues.iter().flatten();
-                most[position] = own + before.clone().map(|&before| most[before]).max().unwrap_or(0);
-                all[position] = u64::from(own) + before.map(|&before| all[before]).sum::<u64>();
-                let undue = own > 0 && !owes(stay.relevant) && self.is_told_what_came_later();
-                if (most[position] > 1 || undue) && broken(Wrong::TooMany, Some(position)).is_some() {
-                    return broken(Wrong::TooMany, Some(position));
-                }
-                let is_missing = is_all
-                    && owes(stay.relevant)
-                    && all[position] == 0
-                    && !self.is_taken_over(position, &messages);
-                if is_missing && broken(Wrong::Missing, Some(position)).is_some() {
-                    return broken(Wrong::Missing, Some(position));
-                }
+            let later = || later_stays(world, position).into_iter().any(|stay| messages(Some(stay)) > 0);
+            if is_all && owes && all[position] == 0 && !(goes_on && later()) {
+                broken(Wrong::Missing, Some(position));
             }
         }
-        None
     }
+    found
+}
 
-    /// Where a merge can overtake what it joins, a stay that goes on may have its message only then.
-    fn is_taken_over(&self, stay: usize, messages: &impl Fn(Option<usize>) -> u32) -> bool {
-        let mut goes_on = vec![stay];
-        for (later, of) in self.world.stays.iter().enumerate() {
-            if of.continues.iter().flatten().any(|before| goes_on.contains(before)) {
-                goes_on.push(later);
-            }
+/// The stays that continue this one.
+fn later_stays(world: &World, stay: usize) -> Vec<usize> {
+    let mut later = vec![stay];
+    for (position, of) in world.stays.iter().enumerate() {
+        if of.continues.iter().flatten().any(|before| later.contains(before)) {
+            later.push(position);
         }
-        self.plan.order == Order::OfEachProfile && goes_on.into_iter().any(|stay| messages(Some(stay)) > 0)
     }
-
-    /// Where IDs carry no times, or those of another profile, one that came later can be sent to.
-    fn is_told_what_came_later(&self) -> bool {
-        let told = self.engine.told;
-        told.timed.contains_all(told.ids) && told.own_times
-    }
+    later
 }

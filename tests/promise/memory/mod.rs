@@ -1,6 +1,7 @@
 //! With memories: whatever is left out, and however a log is replayed, each stay sends each deduping
 //! destination one message, or none if it is owed none.
 
+mod crashes;
 mod deliveries;
 mod engine;
 mod search;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use idgroup::Completeness;
 
 use crate::ids::IdSet;
+use crashes::{Consumer, Ends, Transport, crash_in_every_history};
 use deliveries::{Order, Plan, Wrong};
 use search::{explore, shortest, tell};
 use world::{Beside, Told};
@@ -155,4 +157,43 @@ fn a_memory_that_begins_where_merges_state_no_holdings() {
 fn a_memory_that_begins_where_ids_are_removed() {
     let told = Told { removals: true, ..FROM_ANYWHERE };
     assert_begins_wrong("partial_with_removals_too_many", told, Wrong::TooMany, 4);
+}
+
+const TRANSPORTS: [Transport; 3] =
+    [Transport::KeepsThenSends, Transport::SendsThenKeeps, Transport::Together];
+
+#[track_caller]
+fn assert_survives(longest: usize) {
+    for transport in TRANSPORTS {
+        for full in [1, 2, 8] {
+            let consumer = Consumer { transport, ends: Ends::WhereTheyHaveTo, full };
+            let told = Told { beside: Beside::After, ..TOLD };
+            let (runs, wrong) = crash_in_every_history(told, consumer, longest);
+            assert_eq!(wrong, None, "{consumer:?}");
+            println!("up to {longest} steps, {consumer:?}: {runs} runs with up to two crashes");
+        }
+    }
+}
+
+#[test]
+fn no_crash_in_a_short_history_loses_or_doubles() {
+    assert_survives(2);
+}
+
+#[test]
+#[ignore = "the whole: minutes in release"]
+fn no_crash_loses_or_doubles() {
+    assert_survives(4);
+}
+
+#[test]
+fn a_batch_that_does_not_end_where_it_has_to_loses_a_message() {
+    let of = |transport| {
+        let consumer = Consumer { transport, ends: Ends::WhereverTheyAreFull, full: 8 };
+        crash_in_every_history(TOLD, consumer, 3).1
+    };
+    let lost = of(Transport::KeepsThenSends).unwrap();
+    assert_eq!(lost, "A enters; A gets email 1; A leaves; crashes after [0, 4] things done");
+    assert_eq!(of(Transport::SendsThenKeeps), None);
+    assert_eq!(of(Transport::Together), None);
 }
