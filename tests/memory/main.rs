@@ -7,3 +7,4 @@ mod batches;
 mod bytes;
 mod explanations;
 mod histories;
+mod remembered;
