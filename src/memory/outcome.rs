@@ -82,7 +82,7 @@ impl Judge<'_, '_> {
     /// One for each of the settings, in their order.
     pub(super) fn outcomes(&self) -> SmallVec<[Outcomes; 8]> {
         let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
-        let listed = Listed { update: self.update, by_digest: OnceCell::new() };
+        let listed = Listed::new(self.update, self.destinations);
         let of = |setting: &Setting| match self.unsettled(setting) {
             Verdict::SendAll => Outcomes::Alike(Verdict::SendAll),
             verdict if setting.types.is_none() || self.course == Course::Silent => Outcomes::Alike(verdict),
@@ -216,29 +216,46 @@ impl<'a> IdDigests<'a> {
     }
 }
 
-/// An update's IDs by their digests, made when they are first asked for.
+/// An update's IDs by their digests, made when they are first asked for: those of the types that some
+/// destination dedupes on, and all others only if these are not enough.
 struct Listed<'a> {
     update: &'a ProfileUpdate,
-    by_digest: OnceCell<Vec<(NameDigest, usize)>>,
+    destinations: &'a Destinations,
+    of_types: OnceCell<Vec<(NameDigest, usize)>>,
+    all: OnceCell<Vec<(NameDigest, usize)>>,
 }
 
-impl Listed<'_> {
+impl<'a> Listed<'a> {
+    fn new(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Self {
+        Self { update, destinations, of_types: OnceCell::new(), all: OnceCell::new() }
+    }
+
     /// Where the IDs of the first time stand among the update's, or why they are not sent again.
     fn first_ids(&self, message: &SentMessage) -> Result<SmallVec<[usize; 6]>, DropReason> {
-        let by_digest = self.by_digest.get_or_init(|| {
-            let ids = self.update.external_ids().iter().enumerate();
-            let mut by_digest: Vec<_> =
-                ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position)).collect();
-            by_digest.sort_unstable();
-            by_digest
-        });
-        let position_of = |digest: &NameDigest| {
-            let found = by_digest.binary_search_by_key(digest, |&(digest, _)| digest).ok()?;
-            by_digest.get(found).map(|&(_, position)| position)
-        };
-        let positions: Option<SmallVec<[usize; 6]>> = message.external_ids.iter().map(position_of).collect();
-        let mut positions = positions.ok_or(DropReason::AlreadyMessaged)?;
-        positions.sort_unstable();
-        Ok(positions)
+        let types = self.destinations.types();
+        let of_types =
+            self.of_types.get_or_init(|| self.digests(|id| types.position(id.id_type()).is_some()));
+        positions(message, of_types)
+            .or_else(|| positions(message, self.all.get_or_init(|| self.digests(|_| true))))
+            .ok_or(DropReason::AlreadyMessaged)
     }
+
+    fn digests(&self, is_asked_for: impl Fn(&ExternalId) -> bool) -> Vec<(NameDigest, usize)> {
+        let ids = self.update.external_ids().iter().enumerate().filter(|(_, id)| is_asked_for(id));
+        let digests = ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position));
+        let mut digests: Vec<_> = digests.collect();
+        digests.sort_unstable();
+        digests
+    }
+}
+
+fn positions(message: &SentMessage, by_digest: &[(NameDigest, usize)]) -> Option<SmallVec<[usize; 6]>> {
+    let position_of = |digest: &NameDigest| {
+        let found = by_digest.binary_search_by_key(digest, |&(digest, _)| digest).ok()?;
+        by_digest.get(found).map(|&(_, position)| position)
+    };
+    let mut positions: SmallVec<[usize; 6]> =
+        message.external_ids.iter().map(position_of).collect::<Option<_>>()?;
+    positions.sort_unstable();
+    Some(positions)
 }

@@ -125,7 +125,9 @@ impl Kept {
             self.memory.settled.dedup_by_key(|settled| settled.destination);
             self.changed = true;
         }
-        let is_sorted = self.memory.settled.is_sorted_by(|a, b| a.destination < b.destination);
-        debug_assert!(is_sorted, "{EACH_DESTINATION_ONCE}");
+        debug_assert!(
+            self.memory.settled.is_sorted_by(|a, b| a.destination < b.destination),
+            "{EACH_DESTINATION_ONCE}"
+        );
     }
 }

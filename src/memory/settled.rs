@@ -29,7 +29,7 @@ pub enum SettledBy {
 }
 
 /// A message that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct SentMessage {
     pub(super) update: NameDigest,
     /// Sorted, each once, at least one. Up to so many need no allocation.
@@ -58,6 +58,13 @@ impl Settled {
             SettledBy::Message(message) => Some(message),
             SettledBy::HandOver { .. } | SettledBy::Assumption => None,
         }
+    }
+}
+
+/// Cloned once for each destination that is settled by the same message.
+impl Clone for SentMessage {
+    fn clone(&self) -> Self {
+        Self { update: self.update, external_ids: SmallVec::from_slice(&self.external_ids) }
     }
 }
 

@@ -36,7 +36,7 @@ fn every_memory_is_read_and_written_or_refused_as_expected() {
                 assert_eq!(case["refused"], json!(format!("version {version}")), "{name}");
             }
             Err(MemoryError::Malformed { position }) => {
-                assert_eq!(case["refused"], json!(position), "{name}")
+                assert_eq!(case["refused"], json!(position), "{name}");
             }
             Err(error) => panic!("{name}: {error}"),
         }

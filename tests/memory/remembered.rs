@@ -102,7 +102,7 @@ fn assert_judged(decision: &MemoryDecision<'_>, to: &Destination, expected: &(Ve
     let explanation = decision.explanation();
     let verdict = explanation.of(to.id).unwrap();
     assert_eq!(verdict.is_repeat(), expected.1);
-    let sent = |ids: &mut dyn Iterator<Item = Key>| ids.map(|key| build::key(key)).collect::<Vec<_>>();
+    let sent = |ids: &mut dyn Iterator<Item = Key>| ids.map(build::key).collect::<Vec<_>>();
     let expected_ids = match &expected.0 {
         Verdict::Send(ids) => {
             assert_ne!(verdict.verdict().as_str(), "drop", "{to:?}");
@@ -110,7 +110,7 @@ fn assert_judged(decision: &MemoryDecision<'_>, to: &Destination, expected: &(Ve
         }
         Verdict::Drop(reason) => {
             assert_eq!(
-                verdict.verdict().drop_reason().map(|reason| reason.as_str()),
+                verdict.verdict().drop_reason().map(idgroup::DropReason::as_str),
                 Some(*reason),
                 "{to:?}"
             );

@@ -67,7 +67,7 @@ pub fn crash_everywhere(world: &World, engine: &mut Engine, consumer: Consumer) 
                 deliveries: vec![0; world.updates.len()],
                 until_crash: vec![second, first],
             };
-            run.to_the_end();
+            run.until_the_end();
             runs += 1;
             let left = run.until_crash.len();
             let received = run.received;
@@ -87,7 +87,7 @@ pub fn crash_everywhere(world: &World, engine: &mut Engine, consumer: Consumer) 
 }
 
 impl Run<'_, '_> {
-    fn to_the_end(&mut self) {
+    fn until_the_end(&mut self) {
         while self.committed < self.world.updates.len() {
             // A crash starts over from where it was committed.
             let _ = self.batch();
@@ -134,7 +134,9 @@ impl Run<'_, '_> {
             Transport::Together => {
                 self.step()?;
                 self.kept = memories;
-                sending.iter().for_each(|(number, sent)| self.receive(*number, sent));
+                for &(number, sent) in &sending {
+                    self.receive(number, sent);
+                }
             }
         }
         self.step()?;
@@ -177,15 +179,15 @@ impl Run<'_, '_> {
     }
 
     fn send(&mut self, sending: &[(usize, Sent)]) -> Result<(), Crash> {
-        for (number, sent) in sending {
+        for &(number, sent) in sending {
             self.step()?;
-            self.receive(*number, sent);
+            self.receive(number, sent);
         }
         Ok(())
     }
 
     /// A receiver drops repeats.
-    fn receive(&mut self, number: usize, sent: &Sent) {
+    fn receive(&mut self, number: usize, sent: Sent) {
         for (received, ids) in self.received.iter_mut().zip(sent) {
             if !ids.is_empty() {
                 *received |= 1 << (number * 8 + usize::from(ids.0));

@@ -76,14 +76,9 @@ impl Engine {
         let other = update.other();
         let (own_before, other_before) = (memories[update.profile], other.map_or(0, |other| memories[other]));
         let key = (case(number, update, list), [own_before, other_before]);
-        let decided = match self.decided.get(&key) {
-            Some(decided) => *decided,
-            None => {
-                let decided = self.decide_afresh(&key.0, key.1);
-                self.decided.insert(key, decided);
-                decided
-            }
-        };
+        let known = self.decided.get(&key).copied();
+        let decided = known.unwrap_or_else(|| self.decide_afresh(&key.0, key.1));
+        self.decided.insert(key, decided);
         memories[update.profile] = decided.own;
         if let Some(other) = other {
             memories[other] = decided.other;
@@ -150,10 +145,10 @@ impl Engine {
             }
         };
         let ids = (0..IDS).filter_map(|id| {
-            let (first_seen, came) = case.list[id]?;
+            let (first_seen, attached) = case.list[id]?;
             let listed = ExternalId::from(key_of(id));
             Some(match self.told.timed.meets(IdSet(1 << id)) {
-                true => listed.with_created_at(at(first_seen)).with_attached_at(at(came)),
+                true => listed.with_created_at(at(first_seen)).with_attached_at(at(attached)),
                 false => listed,
             })
         });
@@ -179,7 +174,7 @@ fn case(number: usize, update: &Update, list: &List) -> Case {
 pub fn sent(events: &[IdGroupEvent<'_>]) -> Sent {
     let mut sent = [IdSet::NONE; DEDUPING.len()];
     for event in events {
-        for destination in event.destinations().iter() {
+        for destination in event.destinations() {
             let position = DESTINATION_IDS.iter().position(|id| *id == destination.id()).unwrap();
             sent[position] = set_of(event.id_group().external_ids().iter());
         }

@@ -120,13 +120,12 @@ pub fn tell(found: &Counterexample, told: Told, completeness: Completeness) -> S
         let recalled = memory::keys(&delivered, 0).recall(|_| known.next().unwrap());
         let decision = memory::decide(recalled, &engine.destinations, completeness);
         let verdict = decision.explanation().of(id).unwrap();
-        match verdict.verdict().drop_reason() {
-            Some(reason) => writeln!(text, ": is sent nothing ({reason})").unwrap(),
-            None => {
-                let again = if verdict.is_repeat() { " again" } else { "" };
-                let ids = crate::engine::set_of(verdict.external_ids().iter());
-                writeln!(text, ": is sent {}{again}", ids.in_words()).unwrap();
-            }
+        if let Some(reason) = verdict.verdict().drop_reason() {
+            writeln!(text, ": is sent nothing ({reason})").unwrap();
+        } else {
+            let again = if verdict.is_repeat() { " again" } else { "" };
+            let ids = crate::engine::set_of(verdict.external_ids().iter());
+            writeln!(text, ": is sent {}{again}", ids.in_words()).unwrap();
         }
         drop(decision);
         engine.remember(number, &update, &list, &mut memories);

@@ -12,6 +12,7 @@ pub const MOST_UPDATES: usize = 16;
 
 /// What is told beyond what is needed, and what is left out.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is told or not, in every combination")]
 pub struct Told {
     pub profiles: usize,
     /// The IDs that there are.
