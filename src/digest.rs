@@ -1,5 +1,5 @@
-//! SHA-256 over length-prefixed texts, cut to 16 bytes: what group hashes, message ids, delivery keys
-//! and the cuts of a rollout are made of.
+//! SHA-256 over length-prefixed texts, cut to 16 or 8 bytes: what group hashes, message ids, delivery
+//! keys, the cuts of a rollout, and the keys and digests of memories are made of.
 
 use sha2::{Digest as _, Sha256};
 
@@ -55,8 +55,21 @@ impl Digest {
 
     /// The first 16 bytes of the hash.
     pub(crate) fn first_half(&mut self) -> [u8; 16] {
+        self.first_bytes()
+    }
+
+    /// The first 8 bytes of the hash.
+    pub(crate) fn first_quarter(&mut self) -> [u8; 8] {
+        self.first_bytes()
+    }
+
+    fn first_bytes<const N: usize>(&mut self) -> [u8; N]
+    where
+        [u8; N]: Default,
+    {
         self.hash_gathered();
         let whole: [u8; 32] = self.hashed.finalize_reset().into();
+        debug_assert!(N <= whole.len(), "a hash has 32 bytes");
         whole.first_chunk().copied().unwrap_or_default()
     }
 
@@ -73,7 +86,7 @@ impl Digest {
     }
 }
 
-/// A text of a fixed prefix and the hexadecimal digits of 16 bytes, without a step through a formatter.
+/// A text of a fixed prefix and the hexadecimal digits of at most 16 bytes, without a step through a formatter.
 pub(crate) struct Hex {
     text: [u8; 36],
     length: usize,
@@ -81,15 +94,17 @@ pub(crate) struct Hex {
 
 impl Hex {
     /// The prefix has at most four characters.
-    pub(crate) fn new(prefix: &'static str, bytes: &[u8; 16]) -> Self {
+    pub(crate) fn new(prefix: &'static str, bytes: &[u8]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
         let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
         let mut text = [0; 36];
+        let mut length: usize = 0;
         for (slot, character) in text.iter_mut().zip(prefix.bytes().chain(digits)) {
             *slot = character;
+            length = length.saturating_add(1);
         }
-        Self { text, length: prefix.len().saturating_add(32) }
+        Self { text, length }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -99,21 +114,21 @@ impl Hex {
     }
 }
 
-/// A public type of 16 bytes with a text form of an optional prefix and 32 lower-case hexadecimal
-/// digits: from and to bytes and text, and serialised as the text.
+/// A public type of as many bytes as the integer has, with a text form of an optional prefix and two
+/// lower-case hexadecimal digits for each byte: from and to bytes and text, and serialised as the text.
 macro_rules! hex_id {
-    ($type:ident, $prefix:literal) => {
+    ($type:ident, $prefix:literal, $integer:ty) => {
         impl $type {
             /// What stands before the hexadecimal digits of the text form.
             const PREFIX: &'static str = $prefix;
 
             /// From the bytes that [`as_bytes`](Self::as_bytes) gives.
-            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+            pub const fn from_bytes(bytes: [u8; size_of::<$integer>()]) -> Self {
                 Self(bytes)
             }
 
             /// The bytes, without what stands before the digits of the text form.
-            pub const fn as_bytes(&self) -> &[u8; 16] {
+            pub const fn as_bytes(&self) -> &[u8; size_of::<$integer>()] {
                 &self.0
             }
         }
@@ -135,7 +150,11 @@ macro_rules! hex_id {
             type Err = $crate::input::error::InputError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                $crate::digest::read_hex(Self::PREFIX, text).map(Self)
+                const DIGITS: usize = size_of::<$integer>().saturating_mul(2);
+                $crate::digest::hex_digits(Self::PREFIX, text, DIGITS)
+                    .and_then(|digits| <$integer>::from_str_radix(digits, 16).ok())
+                    .map(|integer| Self(integer.to_be_bytes()))
+                    .ok_or_else(|| $crate::digest::malformed(Self::PREFIX, text, DIGITS))
             }
         }
 
@@ -154,15 +173,18 @@ macro_rules! hex_id {
 }
 pub(crate) use hex_id;
 
-pub(crate) fn read_hex(prefix: &'static str, text: &str) -> Result<[u8; 16], InputError> {
-    const DIGITS: usize = 32;
+/// The digits of a text form, if they are as many as there have to be.
+pub(crate) fn hex_digits<'t>(prefix: &str, text: &'t str, count: usize) -> Option<&'t str> {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.strip_prefix(prefix)
-        .filter(|digits| digits.len() == DIGITS && digits.bytes().all(is_digit))
-        .and_then(|digits| u128::from_str_radix(digits, 16).ok())
-        .map(u128::to_be_bytes)
-        .ok_or_else(|| InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix }))
+    text.strip_prefix(prefix).filter(|digits| digits.len() == count && digits.bytes().all(is_digit))
 }
+
+pub(crate) fn malformed(prefix: &'static str, text: &str, digits: usize) -> InputError {
+    InputError::new("", Problem::MalformedDigest { value: excerpt(text), prefix, digits })
+}
+
+/// The prefix of hashes of external IDs.
+pub(crate) const GROUP_PREFIX: &str = "idgroup/1";
 
 #[cfg(test)]
 mod tests {

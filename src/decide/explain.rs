@@ -144,6 +144,15 @@ impl<'e, 'a> IntoIterator for &'e Explanation<'a> {
 }
 
 impl<'a> DestinationVerdict<'a> {
+    pub(crate) fn new(
+        update: &'a ProfileUpdate,
+        destination: &'a Destination,
+        verdict: Verdict,
+        external_ids: SelectedIds<'a>,
+    ) -> Self {
+        Self { update, destination, verdict, external_ids }
+    }
+
     /// The update's id.
     pub fn update_id(&self) -> &'a str {
         self.update.id()
@@ -253,7 +262,10 @@ fn write_in_parentheses<'t>(f: &mut fmt::Formatter<'_>, names: impl Iterator<Ite
     f.write_str(")")
 }
 
-fn write_joined<'t>(f: &mut fmt::Formatter<'_>, mut names: impl Iterator<Item = &'t str>) -> fmt::Result {
+pub(crate) fn write_joined<'t>(
+    f: &mut fmt::Formatter<'_>,
+    mut names: impl Iterator<Item = &'t str>,
+) -> fmt::Result {
     write!(f, "{}", names.next().unwrap_or_default().escape_debug())?;
     names.try_for_each(|name| write!(f, ", {}", name.escape_debug()))
 }

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::decide::latest_id::{ChosenIds, permits};
 use crate::decide::settings::{Choice, Setting};
-use crate::decide::trigger_filter::TriggerFilter;
+use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::destinations::Destinations;
@@ -42,7 +42,7 @@ impl<'a> Judgement<'a> {
         observer.step_began(Step::FilterByTrigger);
         let filter = TriggerFilter::new(update, columns);
         let verdict_of = |setting: &Setting| {
-            let verdict = verdict(update, &setting.choice, &chosen, &filter);
+            let verdict = verdict(update, &setting.choice, &chosen, &filter, Past::Inferred);
             observer.verdict_reached(verdict, setting.members.len());
             verdict
         };
@@ -83,22 +83,28 @@ impl<'a> Judgement<'a> {
 
     /// Where the IDs that this setting sends stand among the update's.
     pub(super) fn selection(&self, setting: &Setting) -> Positions {
-        let ids = self.update.external_ids();
-        match &setting.choice {
-            Choice::All => Positions::All,
-            Choice::Consenting(consent) => Positions::of(consenting(self.update, *consent), ids),
-            Choice::Of(columns) | Choice::Deduping(columns) => {
-                Positions::of(self.chosen.of_columns(columns, ids), ids)
-            }
+        selection(self.update, &setting.choice, &self.chosen)
+    }
+}
+
+/// Where the IDs that a choice sends stand among the update's.
+pub(crate) fn selection(update: &ProfileUpdate, choice: &Choice, chosen: &ChosenIds) -> Positions {
+    let ids = update.external_ids();
+    match choice {
+        Choice::All => Positions::All,
+        Choice::Consenting(consent) => Positions::of(consenting(update, *consent), ids),
+        Choice::Of(columns) | Choice::Deduping(columns) => {
+            Positions::of(chosen.of_columns(columns, ids), ids)
         }
     }
 }
 
-fn verdict(
+pub(crate) fn verdict(
     update: &ProfileUpdate,
     choice: &Choice,
     chosen: &ChosenIds,
     filter: &TriggerFilter<'_>,
+    past: Past,
 ) -> Verdict {
     let dropped = match choice {
         Choice::All => update.external_ids().is_empty().then_some(DropReason::NoExternalIds),
@@ -109,7 +115,7 @@ fn verdict(
         Choice::Of(columns) if !chosen.are_empty(columns) => None,
         Choice::Of(columns) if chosen.lack_consent(columns) => Some(DropReason::NoConsent),
         Choice::Of(_) => Some(DropReason::NoExternalIds),
-        Choice::Deduping(columns) => filter.refuses(columns, chosen),
+        Choice::Deduping(columns) => filter.refuses(columns, chosen, past),
     };
     match (dropped, choice) {
         (Some(reason), _) => Verdict::Drop(reason),

@@ -2,7 +2,7 @@
 
 pub(crate) mod explain;
 mod grouping;
-mod judgement;
+pub(crate) mod judgement;
 pub(crate) mod latest_id;
 pub(crate) mod settings;
 pub(crate) mod trigger_filter;

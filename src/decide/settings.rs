@@ -66,6 +66,16 @@ pub(crate) struct Columns {
     types: Box<[(Box<str>, Range<usize>)]>,
 }
 
+impl Setting {
+    /// The columns, where the destinations dedupe.
+    pub(crate) fn deduping(&self) -> Option<&[usize]> {
+        match &self.choice {
+            Choice::Deduping(columns) => Some(columns),
+            Choice::All | Choice::Consenting(_) | Choice::Of(_) => None,
+        }
+    }
+}
+
 impl Settings {
     pub(crate) fn new(destinations: &[Destination]) -> Self {
         let columns = Columns::new(destinations.iter().flat_map(named_columns));

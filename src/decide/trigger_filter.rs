@@ -7,7 +7,7 @@ use crate::decide::latest_id::{ChosenIds, depends_on_ids, permits};
 use crate::decide::settings::Columns;
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
-use crate::input::trigger::{AddedIds, MergedProfiles, Trigger, TriggerReason};
+use crate::input::trigger::{AddedIds, MergedProfile, Trigger, TriggerReason};
 use crate::input::update::{Membership, ProfileUpdate};
 
 /// What an update says about why it was emitted, gathered once so that each setting asks only about
@@ -31,9 +31,18 @@ struct Arrivals<'a> {
     added_lacks_consent: bool,
 }
 
-/// What the merged profiles that were members held.
+/// How it is known what a profile has been sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// From the order of IDs and the statements of merges: without a memory.
+    Inferred,
+    /// It is remembered, and asked elsewhere.
+    Remembered,
+}
+
+/// What merged profiles that were members held.
 #[derive(Default)]
-struct Holdings {
+pub(crate) struct Holdings {
     /// By column, whatever consent it asks for.
     columns: SmallVec<[bool; 8]>,
     /// Whether it is not stated for some member.
@@ -46,16 +55,21 @@ impl<'a> TriggerFilter<'a> {
         let (arrivals, holdings) = match update.trigger() {
             _ if !depends_on_ids(update) => Default::default(),
             Trigger::NewExternalId(added) => (arrivals(update, added, columns), Holdings::default()),
-            Trigger::ProfileMerge(profiles) => (SmallVec::new(), Holdings::of(profiles, columns)),
+            Trigger::ProfileMerge(profiles) => {
+                let members = profiles.as_slice().iter().filter(|of| of.membership() == Membership::In);
+                (SmallVec::new(), Holdings::of(members, columns))
+            }
             Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => Default::default(),
         };
         Self { reason: update.trigger().reason(), membership: update.membership(), arrivals, holdings }
     }
 
     /// Why destinations that dedupe, with these columns, are sent nothing, if so: the table of the
-    /// documentation, of which the first check that holds decides.
+    /// documentation, of which the first check that holds decides. Where the past is remembered, the
+    /// checks that infer it are skipped.
     #[allow(clippy::match_same_arms, reason = "a row of the table each")]
-    pub(crate) fn refuses(&self, columns: &[usize], chosen: &ChosenIds) -> Option<DropReason> {
+    pub(crate) fn refuses(&self, columns: &[usize], chosen: &ChosenIds, past: Past) -> Option<DropReason> {
+        let is_inferred = past == Past::Inferred;
         let no_relevant = || match chosen.are_empty(columns) {
             true if chosen.lack_consent(columns) => Some(DropReason::NoConsent),
             true => Some(DropReason::NoRelevantExternalId),
@@ -69,23 +83,29 @@ impl<'a> TriggerFilter<'a> {
             (TriggerReason::NewExternalId, Membership::In) => match self.first_arrivals(columns) {
                 Arrivals { added: None, added_lacks_consent: true, .. } => Some(DropReason::NoConsent),
                 Arrivals { added: None, .. } => Some(DropReason::AddedIdNotRelevant),
-                Arrivals { added: Some(added), other: Some(other), .. } if other.came_earlier_than(added) => {
-                    Some(DropReason::AlreadyMessaged)
-                }
+                first if is_inferred && first.may_have_been_messaged() => Some(DropReason::AlreadyMessaged),
                 Arrivals { .. } => None,
             },
 
             (TriggerReason::ProfileMerge, Membership::Out) => Some(DropReason::NotAMember),
-            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.include(columns) => {
+            (TriggerReason::ProfileMerge, Membership::In)
+                if is_inferred && self.holdings.include(columns) =>
+            {
                 Some(DropReason::AlreadyMessaged)
             }
-            (TriggerReason::ProfileMerge, Membership::In) if self.holdings.unstated => {
+            (TriggerReason::ProfileMerge, Membership::In) if is_inferred && self.holdings.unstated => {
                 Some(DropReason::MayHaveBeenMessaged)
             }
             (TriggerReason::ProfileMerge, Membership::In) => no_relevant(),
 
             (TriggerReason::ExternalIdRemoved, _) => Some(DropReason::ExternalIdRemoved),
         }
+    }
+
+    /// Whether added IDs, which need not be of these columns, find that the profile may have been
+    /// messaged before they came.
+    pub(crate) fn came_after_others(&self, columns: &[usize]) -> bool {
+        self.first_arrivals(columns).may_have_been_messaged()
     }
 
     fn first_arrivals(&self, columns: &[usize]) -> Arrivals<'a> {
@@ -95,6 +115,16 @@ impl<'a> TriggerFilter<'a> {
             other: earlier(first.other, of_column.other),
             added_lacks_consent: first.added_lacks_consent || of_column.added_lacks_consent,
         })
+    }
+}
+
+impl Arrivals<'_> {
+    /// Whether an ID that was not added was there before all that were.
+    fn may_have_been_messaged(&self) -> bool {
+        match (self.other, self.added) {
+            (Some(other), Some(added)) => other.came_earlier_than(added),
+            (other, _) => other.is_some(),
+        }
     }
 }
 
@@ -134,9 +164,8 @@ fn earlier<'a>(one: Option<&'a ExternalId>, other: Option<&'a ExternalId>) -> Op
 }
 
 impl Holdings {
-    fn of(profiles: &MergedProfiles, columns: &Columns) -> Self {
+    pub(crate) fn of<'p>(members: impl Iterator<Item = &'p MergedProfile>, columns: &Columns) -> Self {
         let mut holdings = Self { columns: smallvec![false; columns.len()], unstated: false };
-        let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
         for member in members {
             let Some(ids) = member.external_ids() else {
                 holdings.unstated = true;
@@ -149,6 +178,11 @@ impl Holdings {
             }
         }
         holdings
+    }
+
+    /// Whether a member has been messaged, or may have been, by a destination with these columns.
+    pub(crate) fn may_have_been_messaged(&self, columns: &[usize]) -> bool {
+        self.include(columns) || self.unstated
     }
 
     fn include(&self, columns: &[usize]) -> bool {
@@ -184,7 +218,8 @@ mod tests {
         let destinations = destinations([["email"]]);
         let columns = destinations.settings().columns();
         let filter = TriggerFilter::new(&update, columns);
-        assert_eq!(filter.refuses(&[0], &ChosenIds::choose(&update, columns)), expected);
+        let chosen = ChosenIds::choose(&update, columns);
+        assert_eq!(filter.refuses(&[0], &chosen, Past::Inferred), expected);
     }
 
     fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {

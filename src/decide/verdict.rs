@@ -42,6 +42,9 @@ pub enum DropReason {
     /// There are external IDs that would be a reason to send something, and none of them has the consent
     /// that the destination asks for.
     NoConsent,
+    /// A newer change of the profile's standing is remembered. Only a
+    /// [decision with memory](crate::memory) says so.
+    Superseded,
 }
 
 impl Verdict {
@@ -73,6 +76,7 @@ labels!(DropReason {
     ExternalIdRemoved => "external_id_removed",
     NoExternalIds => "no_external_ids",
     NoConsent => "no_consent",
+    Superseded => "superseded",
 });
 
 impl DropReason {
@@ -96,6 +100,7 @@ impl DropReason {
             Self::NoConsent => {
                 "no external ID that would be a reason to send something has the consent that the destination asks for"
             }
+            Self::Superseded => "a newer change of the profile's standing is remembered",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::input::external_id::{Collection, ExternalId};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryKey([u8; 16]);
 
-hex_id!(DeliveryKey, "");
+hex_id!(DeliveryKey, "", u128);
 
 impl DeliveryKey {
     /// `by_type` has one ID of each type.

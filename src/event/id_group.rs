@@ -3,7 +3,7 @@
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::digest::{Digest, hex_id};
+use crate::digest::{Digest, GROUP_PREFIX, hex_id};
 use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::external_id::{ExternalId, ExternalIdKey};
 use crate::input::profile_ids::ExternalIds;
@@ -75,7 +75,7 @@ pub(crate) fn hash_of_ids(ids: &[ExternalId]) -> IdGroupHash {
 }
 
 fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupHash {
-    let mut digest = Digest::with_prefix("idgroup/1");
+    let mut digest = Digest::with_prefix(GROUP_PREFIX);
     by_identity.for_each(|key| hash_identity(&mut digest, key));
     IdGroupHash(digest.first_half())
 }
@@ -110,8 +110,8 @@ impl MessageIds {
     }
 }
 
-hex_id!(IdGroupHash, "");
-hex_id!(MessageId, "idg_");
+hex_id!(IdGroupHash, "", u128);
+hex_id!(MessageId, "idg_", u128);
 
 #[cfg(test)]
 mod tests {

@@ -82,6 +82,15 @@ impl<'a> SelectedIds<'a> {
         SelectedIdsIter(self.list())
     }
 
+    /// Where the only ID stands among the update's, if there is only one.
+    pub(crate) fn only_position(&self) -> Option<usize> {
+        match (&self.positions, self.ids) {
+            (Positions::All, [_]) => Some(0),
+            (Positions::Some(positions), _) if positions.len() == 1 => positions.first().copied(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn list(&self) -> IdList<'_, 'a> {
         let positions = match &self.positions {
             Positions::All => None,

@@ -41,7 +41,10 @@ impl<'a> SentTo<'a> {
 
     /// Costs a merge of the ascending runs in `members`.
     #[allow(clippy::stable_sort_primitive, reason = "the stable sort finds the runs and merges them")]
-    pub(crate) fn merged(destinations: &'a Destinations, members: impl Iterator<Item = &'a [usize]>) -> Self {
+    pub(crate) fn merged<'m>(
+        destinations: &'a Destinations,
+        members: impl Iterator<Item = &'m [usize]>,
+    ) -> Self {
         let mut positions = Vec::new();
         members.for_each(|run| positions.extend_from_slice(run));
         positions.sort();

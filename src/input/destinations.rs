@@ -9,6 +9,7 @@ use crate::decide::settings::Settings;
 use crate::input::destination::Destination;
 use crate::input::error::{InputError, refuse_repeats};
 use crate::input::listed::listed;
+use crate::input::name_digest::NameDigest;
 use crate::input::read::field::Field;
 use crate::input::read::shape::List;
 use crate::input::read::{Read, deserialize_by_read};
@@ -42,6 +43,8 @@ use crate::input::read::{Read, deserialize_by_read};
 pub struct Destinations {
     by_id: Box<[Destination]>,
     settings: Settings,
+    /// By the destination's id, what memories know it by.
+    digests: Box<[NameDigest]>,
 }
 
 impl Destinations {
@@ -54,7 +57,8 @@ impl Destinations {
         let mut by_id: Vec<Destination> = destinations.into_iter().collect();
         refuse_repeats("id", by_id.iter().map(Destination::id))?;
         by_id.sort_unstable_by(|a, b| a.id().cmp(b.id()));
-        Ok(Self { settings: Settings::new(&by_id), by_id: by_id.into() })
+        let digests = by_id.iter().map(|destination| NameDigest::of_destination(destination.id())).collect();
+        Ok(Self { settings: Settings::new(&by_id), digests, by_id: by_id.into() })
     }
 
     /// How many destinations there are.
@@ -90,6 +94,11 @@ impl Destinations {
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// For each destination, by id, what memories know it by.
+    pub(crate) fn digests(&self) -> &[NameDigest] {
+        &self.digests
     }
 }
 

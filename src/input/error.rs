@@ -59,6 +59,8 @@ pub enum Problem {
         value: Box<str>,
         /// What stands before the digits.
         prefix: &'static str,
+        /// How many digits there have to be.
+        digits: usize,
     },
     /// A hash or a message id that is not that of what it stands beside.
     Inconsistent {
@@ -204,12 +206,12 @@ impl fmt::Display for Problem {
             Self::MalformedTimestamp { value } => {
                 write!(f, "is `{}`, {}", value.escape_debug(), crate::input::timestamp::MalformedTimestamp)
             }
-            Self::MalformedDigest { value, prefix } => {
+            Self::MalformedDigest { value, prefix, digits } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;
                 if !prefix.is_empty() {
                     write!(f, "`{prefix}` and ")?;
                 }
-                f.write_str("32 lower-case hexadecimal digits")
+                write!(f, "{digits} lower-case hexadecimal digits")
             }
             Self::Inconsistent { value, expected } => {
                 write!(f, "is `{value}`, but what it stands beside makes `{expected}`")

@@ -170,16 +170,28 @@ impl IntoIterator for &Gaps {
 
 /// An update whose [`Gaps`] can be looked up: by who watches, and at nobody else's cost.
 #[derive(Clone, Copy)]
-pub struct GapsOf<'a>(&'a ProfileUpdate);
+pub struct GapsOf<'a> {
+    update: &'a ProfileUpdate,
+    entered_while_in: bool,
+}
 
 impl<'a> GapsOf<'a> {
     pub(crate) fn update(update: &'a ProfileUpdate) -> Self {
-        Self(update)
+        Self { update, entered_while_in: false }
+    }
+
+    /// Of an update about a profile of which is remembered whether it was in.
+    pub(crate) fn remembering(update: &'a ProfileUpdate, entered_while_in: bool) -> Self {
+        Self { update, entered_while_in }
     }
 
     /// The gaps. Costs a look at each ID and at each merged profile.
     pub fn find(self) -> Gaps {
-        self.0.gaps()
+        let mut gaps = self.update.gaps();
+        if let Some(count) = gaps.0.get_mut(Gap::EnteredWhileIn.place()) {
+            *count = usize::from(self.entered_while_in);
+        }
+        gaps
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod gaps;
 pub(crate) mod id_choice;
 pub(crate) mod listed;
 pub(crate) mod name;
+pub(crate) mod name_digest;
 pub(crate) mod profile_ids;
 pub(crate) mod read;
 mod rfc3339;

@@ -113,6 +113,24 @@ impl Timestamp {
         point.checked_to_utc().and_then(Self::writable)
     }
 
+    /// The next nanosecond; the last one is its own.
+    pub(crate) fn next(self) -> Self {
+        Self::from_unix_nanoseconds(self.unix_nanoseconds().saturating_add(1)).unwrap_or(self)
+    }
+
+    /// Whole seconds since 1970, and the nanoseconds of the second.
+    pub(crate) fn seconds_and_nanoseconds(self) -> (i64, u32) {
+        (self.0.unix_timestamp(), self.0.nanosecond())
+    }
+
+    pub(crate) fn from_seconds_and_nanoseconds(seconds: i64, nanoseconds: u32) -> Option<Self> {
+        const PER_SECOND: u32 = 1_000_000_000;
+        let whole = i128::from(seconds).saturating_mul(PER_SECOND.into());
+        (nanoseconds < PER_SECOND)
+            .then(|| Self::from_unix_nanoseconds(whole.saturating_add(nanoseconds.into())))?
+            .ok()
+    }
+
     /// What was read must be writable again: an offset can move a time out of the years that
     /// RFC 3339 has.
     fn writable(point: UtcDateTime) -> Option<Self> {
@@ -330,6 +348,33 @@ mod tests {
         for count in [i64::MIN, i64::MAX] {
             assert_eq!(Timestamp::from_unix_milliseconds(count), Err(MalformedTimestamp));
             assert_eq!(Timestamp::from_unix_microseconds(count), Err(MalformedTimestamp));
+        }
+    }
+
+    #[test]
+    fn time_has_a_first_and_a_last_nanosecond() {
+        assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::MIN.next().to_string(), "0000-01-01T00:00:00.000000001Z");
+        let last = "9999-12-31T23:59:59.999999999Z".parse::<Timestamp>().unwrap();
+        assert_eq!(last.next(), last);
+    }
+
+    #[test]
+    fn a_point_is_seconds_and_nanoseconds() {
+        for (text, parts) in [
+            ("1970-01-01T00:00:01.500000001Z", (1, 500_000_001)),
+            ("1969-12-31T23:59:59.999999999Z", (-1, 999_999_999)),
+            ("0000-01-01T00:00:00Z", (-62_167_219_200, 0)),
+            ("9999-12-31T23:59:59.999999999Z", (253_402_300_799, 999_999_999)),
+        ] {
+            let point = text.parse::<Timestamp>().unwrap();
+            assert_eq!(point.seconds_and_nanoseconds(), parts, "{text}");
+            assert_eq!(Timestamp::from_seconds_and_nanoseconds(parts.0, parts.1), Some(point), "{text}");
+        }
+        for (seconds, nanoseconds) in
+            [(0, 1_000_000_000), (253_402_300_800, 0), (-62_167_219_201, 0), (i64::MAX, 0), (i64::MIN, 0)]
+        {
+            assert_eq!(Timestamp::from_seconds_and_nanoseconds(seconds, nanoseconds), None, "{seconds}");
         }
     }
 }

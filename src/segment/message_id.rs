@@ -24,7 +24,7 @@ pub struct CallId([u8; 16]);
 #[derive(Clone)]
 pub(super) struct CallIds(Digest);
 
-hex_id!(CallId, "");
+hex_id!(CallId, "", u128);
 
 impl CallIds {
     /// `destination` is `None` where destinations share the calls.

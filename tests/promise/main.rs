@@ -8,6 +8,7 @@ mod consent;
 mod deliveries;
 mod engine;
 mod ids;
+mod memory;
 mod rules;
 mod search;
 mod without;

@@ -60,7 +60,8 @@ fn parse(path: &Path) -> File {
 
 /// What `lib.rs` and the `mod.rs` of public modules export: they are the only ones that do.
 fn uses() -> Vec<Item> {
-    let files = ["lib.rs", "compare/mod.rs", "segment/mod.rs"].map(|file| sources().join(file));
+    let files =
+        ["lib.rs", "compare/mod.rs", "memory/mod.rs", "segment/mod.rs"].map(|file| sources().join(file));
     let items = files.iter().flat_map(|path| parse(path).items);
     items.filter(|item| matches!(item, Item::Use(item) if is_public(&item.vis))).collect()
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::struct_field_names, reason = "fields have their names on the wire")]
 
 pub mod build;
+pub mod memory;
 pub mod wire;
 
 use std::collections::BTreeSet;

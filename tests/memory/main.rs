@@ -1,0 +1,10 @@
+//! Decisions with memories: what is decided, what is remembered, and in which bytes.
+
+#[path = "../support/oracle/mod.rs"]
+mod oracle;
+
+mod batches;
+mod bytes;
+mod explanations;
+mod histories;
+mod remembered;
