@@ -77,7 +77,7 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
         Ending::Cut(failure) => return Err(failure),
         Ending::Interrupted => ExitCode::from(INTERRUPTED),
         _ if summary.tally.not_identical() > 0 => ExitCode::from(3),
-        _ if summary.tally.rejected > 0 => ExitCode::from(2),
+        _ if summary.tally.rejected + summary.tally.calls.refused() > 0 => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     })
 }

@@ -34,6 +34,8 @@ pub enum Mode {
     LegacyEvents,
     /// What differs between both flows.
     Shadow { legacy_destinations: Option<PathBuf> },
+    /// The events as calls.
+    SegmentCalls { settings: PathBuf },
     /// The events of the flow that the update is routed to.
     Rollout { config: PathBuf, tiers: Option<PathBuf> },
 }
@@ -103,8 +105,17 @@ struct Printed {
     #[arg(long, value_name = "FILE")]
     legacy_destinations: Option<PathBuf>,
 
-    /// The events of the flow that this rollout, a JSON file, routes each update to. The summary says
-    /// how many updates went which way and why and, if the rollout has the comparison on, what differs
+    /// The calls that Segment's destinations understand, with these settings of each destination
+    ///
+    /// A call is a line of JSON. What can't be sent so that a destination understands it is set aside
+    /// with the reason, and the status is 2.
+    #[arg(long, value_name = "SETTINGS", group = "mode")]
+    segment: Option<PathBuf>,
+
+    /// The events of the flow that this rollout, a JSON file, routes each update to
+    ///
+    /// The summary says how many updates went which way and why and, if the rollout has the comparison
+    /// on, what differs.
     #[arg(long, value_name = "FILE", group = "mode")]
     rollout: Option<PathBuf>,
 
@@ -201,6 +212,7 @@ impl Options {
                 [None, None]
             }
             Mode::Shadow { legacy_destinations } => [legacy_destinations.as_ref(), None],
+            Mode::SegmentCalls { settings } => [Some(settings), None],
             Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
         };
         let others = of_mode.into_iter().flatten().chain([&self.destinations]);
@@ -239,6 +251,9 @@ impl Printed {
     fn mode(self, explained: Explained) -> Mode {
         let Explained { updates, profiles, explained_destinations: destinations } = explained;
         let filter = Arc::new(Filter { updates, profiles, destinations });
+        if let Some(settings) = self.segment {
+            return Mode::SegmentCalls { settings };
+        }
         match self.rollout {
             Some(config) => Mode::Rollout { config, tiers: self.tiers },
             None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },

@@ -4,6 +4,7 @@
 //! however fast one side is.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -152,12 +153,20 @@ impl Pipeline {
     }
 
     fn write(&mut self, mut chunk: Chunk, outputs: &mut Outputs, summary: &mut Summary) -> Result<(), Stop> {
+        let mut written = Ok(());
         if let Some(task) = &mut self.in_order {
-            self.desk.decide_kept(&mut **task, &mut chunk);
+            self.desk.decide_kept(&mut **task, &mut chunk, &mut |output| {
+                if written.is_ok() {
+                    written = outputs.write_events(output);
+                }
+                output.clear();
+                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
         }
         chunk.made.tally.bytes = chunk.input_bytes;
         summary.tally.merge(&chunk.made.tally);
         outputs.write(&chunk.made)?;
+        written?;
         chunk.clear();
         self.next += 1;
         // Nobody takes it where all has been read.

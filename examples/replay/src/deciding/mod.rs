@@ -8,9 +8,11 @@ pub mod connections;
 pub mod events;
 pub mod explanations;
 mod routing;
+mod segment;
 mod shadow;
 
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
@@ -21,11 +23,12 @@ use connections::Connections;
 use events::{Events, LegacyEvents};
 use explanations::{Explanations, ExplanationsForPeople};
 use routing::Routing;
+use segment::SegmentCalls;
 use shadow::Shadow;
 
 use crate::failure::Failure;
 use crate::options::{Mode, Options};
-use crate::reading::chunk::{Chunk, Open};
+use crate::reading::chunk::{Chunk, Open, Piece};
 use crate::reading::read_update;
 use crate::summary::tally::Tally;
 use crate::writing::palette::Palette;
@@ -57,8 +60,18 @@ pub struct Given<'g> {
     pub update: &'g ProfileUpdate,
     /// What the update was read from, with all that it does not take over.
     pub line: &'g [u8],
+    /// Where the line was found.
+    pub origin: Origin<'g>,
     /// Those of the update's computation.
     pub destinations: &'g Destinations,
+}
+
+/// A piece of an input.
+#[derive(Clone, Copy)]
+pub struct Origin<'g> {
+    /// The name of the input, if that must be said.
+    pub file: Option<&'g str>,
+    pub piece: &'g Piece,
 }
 
 /// Who carries a task out.
@@ -66,8 +79,7 @@ pub enum Tasks {
     /// Each worker with one of its own: an update is decided whatever came before it.
     OfWorkers(Vec<Box<dyn Task>>),
     /// One alone, which is handed the updates in the order of the input; workers only read them. For
-    /// tasks that hand something on from update to update.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no mode hands anything on yet"))]
+    /// tasks that hand something on from update to update, or that print more about one than may be held.
     InOrder(Box<dyn Task>),
 }
 
@@ -84,11 +96,21 @@ pub struct Made {
 /// Where a task puts what it makes of an update.
 pub struct Making<'m> {
     pub output: &'m mut Vec<u8>,
+    /// Lines that were set aside, each with its reason.
+    pub rejects: &'m mut Vec<u8>,
+    /// Writes what is printed, where it need not wait for what other workers print.
+    write: Option<&'m mut WriteEarly<'m>>,
     pub tally: &'m mut Tally,
     /// What is heard while the update is decided; forgotten if it belongs in the slow lane.
     pub counts: Counts,
     fast_lane: Option<u64>,
 }
+
+/// Empties the output; breaks where nobody reads it any more.
+pub type WriteEarly<'w> = dyn FnMut(&mut Vec<u8>) -> ControlFlow<()> + 'w;
+
+/// How much is printed about an update before it is written.
+const MAX_UNWRITTEN: usize = 64 * 1024;
 
 /// Where updates are read and decided.
 pub struct Desk {
@@ -118,6 +140,7 @@ impl Tasks {
                 let shadow = Arc::new(Shadow::new(legacy, budget));
                 Self::of_workers(jobs, || shadow.clone())
             }
+            Mode::SegmentCalls { settings } => Self::InOrder(Box::new(SegmentCalls::read(settings)?)),
             Mode::Rollout { config, tiers } => {
                 let routing = Arc::new(Routing::read(config, tiers.as_deref(), budget)?);
                 Self::of_workers(jobs, || routing.clone())
@@ -137,7 +160,10 @@ impl Desk {
         let Open { file, pieces, updates, made } = chunk.open();
         for (position, piece, bytes) in pieces {
             match (read_update(piece, bytes, self.max_line_bytes), &mut task) {
-                (Ok(update), Some(task)) => self.decide(&mut ***task, &update, bytes, made),
+                (Ok(update), Some(task)) => {
+                    let origin = Origin { file, piece };
+                    self.decide(&mut ***task, (&update, bytes, origin), made, None);
+                }
                 (Ok(update), None) => updates.push((update, position)),
                 (Err(unusable), _) => {
                     made.tally.rejected += 1;
@@ -147,24 +173,36 @@ impl Desk {
         }
     }
 
-    /// Decides about the updates that were kept.
-    pub fn decide_kept(&self, task: &mut dyn Task, chunk: &mut Chunk) {
-        let (updates, made) = chunk.undecided();
-        updates.for_each(|(update, line)| self.decide(task, &update, line, made));
+    /// Decides about the updates that were kept. What is too much to be held is written at once, with
+    /// `write`.
+    pub fn decide_kept(&self, task: &mut dyn Task, chunk: &mut Chunk, write: &mut WriteEarly<'_>) {
+        let (updates, file, made) = chunk.undecided();
+        for (update, piece, line) in updates {
+            let mut write = |output: &mut Vec<u8>| write(output);
+            self.decide(task, (&update, line, Origin { file, piece }), made, Some(&mut write));
+        }
     }
 
-    fn decide(&self, task: &mut dyn Task, update: &ProfileUpdate, line: &[u8], made: &mut Made) {
+    fn decide(
+        &self,
+        task: &mut dyn Task,
+        (update, line, origin): (&ProfileUpdate, &[u8], Origin<'_>),
+        made: &mut Made,
+        write: Option<&mut WriteEarly<'_>>,
+    ) {
         let destinations = self.connections.of(update);
         made.tally.updates += 1;
         made.tally.updates_without_destinations += u64::from(destinations.is_empty());
         made.tally.look_alikes.look_at(update, line);
         let mut making = Making {
             output: &mut made.output,
+            rejects: &mut made.rejects,
+            write: write.map(|write| write as _),
             tally: &mut made.tally,
             counts: Counts::default(),
             fast_lane: self.fast_lane,
         };
-        let given = Given { update, line, destinations };
+        let given = Given { update, line, origin, destinations };
         match task.decide(given, &mut making) {
             Lane::Fast => making.tally.counts.merge(&making.counts),
             Lane::Slow => made.set_aside(given.line),
@@ -181,6 +219,15 @@ impl Making<'_> {
     pub fn print(&mut self, value: &impl Serialize) {
         serde_json::to_writer(&mut *self.output, value).expect("memory takes all that is written to it");
         self.output.push(b'\n');
+    }
+
+    /// Prints one of many values on a line; breaks where no more of them need to be printed.
+    pub fn print_one_of_many(&mut self, value: &impl Serialize) -> ControlFlow<()> {
+        self.print(value);
+        match &mut self.write {
+            Some(write) if self.output.len() >= MAX_UNWRITTEN => write(self.output),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     /// Prints the values, each on a line, in the order of the lines.

@@ -22,6 +22,7 @@ pub struct Summary {
     began: Instant,
     flows: Flows,
     has_slow_lane: bool,
+    has_calls: bool,
     pub tally: Tally,
 }
 
@@ -42,13 +43,17 @@ type Rows = Vec<(String, u64)>;
 impl Summary {
     pub fn new(options: &Options) -> Self {
         let flows = match &options.mode {
-            Mode::Events | Mode::Explanations(_) | Mode::ExplanationsForPeople(_) => Flows::Dedupe,
+            Mode::Events
+            | Mode::Explanations(_)
+            | Mode::ExplanationsForPeople(_)
+            | Mode::SegmentCalls { .. } => Flows::Dedupe,
             Mode::LegacyEvents => Flows::Legacy,
             Mode::Shadow { .. } => Flows::Both,
             Mode::Rollout { .. } => Flows::Routed,
         };
         let has_slow_lane = options.slow.is_some();
-        Self { began: Instant::now(), flows, has_slow_lane, tally: Tally::default() }
+        let has_calls = matches!(options.mode, Mode::SegmentCalls { .. });
+        Self { began: Instant::now(), flows, has_slow_lane, has_calls, tally: Tally::default() }
     }
 
     /// How much was replayed, and how fast.
@@ -72,6 +77,9 @@ impl Summary {
         match self.flows {
             Flows::Dedupe => {
                 add_amount("", &tally.sent, &mut rows);
+                if self.has_calls {
+                    self.add_calls(&mut rows);
+                }
                 self.add_verdicts("", &mut rows);
             }
             Flows::Legacy => add_amount("", &tally.sent, &mut rows),
@@ -112,6 +120,13 @@ impl Summary {
         }
         let with_count = reasons.into_iter().filter(|(_, count)| *count > 0);
         rows.extend(with_count.map(|(reason, count)| (format!("  {reason}"), count)));
+    }
+
+    fn add_calls(&self, rows: &mut Rows) {
+        let calls = &self.tally.calls;
+        rows.push(("calls".into(), calls.printed));
+        rows.push(("calls refused, by destination".into(), calls.refused()));
+        rows.extend(calls.refusals().map(|(reason, count)| (format!("  {reason}"), count)));
     }
 
     fn add_routes(&self, rows: &mut Rows) {

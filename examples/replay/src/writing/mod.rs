@@ -77,10 +77,14 @@ impl Outputs {
         if let Some(file) = &mut self.slow {
             file.write(&made.slow)?;
         }
-        if made.output.is_empty() {
+        self.write_events(&made.output)
+    }
+
+    pub fn write_events(&mut self, events: &[u8]) -> Result<(), Stop> {
+        if events.is_empty() {
             return Ok(());
         }
-        let written = self.events.write_all(&made.output).and_then(|()| self.events.flush());
+        let written = self.events.write_all(events).and_then(|()| self.events.flush());
         written.map_err(Stop::of_standard_output)
     }
 

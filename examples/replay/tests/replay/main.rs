@@ -12,6 +12,7 @@ mod program;
 mod refusals;
 mod rejects;
 mod rollout;
+mod segment;
 mod shadow;
 mod slow;
 mod summary;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::program::{Folder, amplifying, binary, of_email};
+use crate::program::{FIXTURES, Folder, amplifying, binary, of_email};
 
 /// The peaks of memory after `once`, and after ten times as much.
 fn peaks(flags: &[&str], test: &str, once: &str) -> (u64, u64) {
@@ -147,4 +147,18 @@ fn memory_does_not_grow_with_the_number_of_messages_that_differ() {
     let others = folder.write("others.json", r#"{"aud_1": [{"id": "dst_other"}]}"#);
     let flags = ["--shadow", "--legacy-destinations", &others];
     assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &with_monster));
+}
+
+/// Of 153,000 messages, whose calls are 100 MB.
+#[test]
+fn memory_does_not_grow_with_the_number_of_calls() {
+    let settings = r#"{"dst_ads": {"call": "track"}, "dst_mail": {"call": "track", "engage": true}, "dst_sms": {"call": "track"}}"#;
+    let folder = Folder::new("memory_of_calls");
+    let settings = folder.write("settings.json", settings);
+    let file = format!("{FIXTURES}/monster/updates.ndjson");
+    let monsters = fs::read_to_string(file).unwrap().replace("aud_loyalty_card", "aud_1");
+    let ordinary = monsters.lines().next().unwrap().to_owned() + "\n";
+    let ordinary = ordinary.repeat(2_000);
+    let flags = ["--segment", &settings];
+    assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &format!("{monsters}{ordinary}")));
 }
