@@ -6,6 +6,7 @@ mod deciding;
 mod entries;
 mod failure;
 mod files;
+mod memories;
 mod options;
 mod pipeline;
 mod reading;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use idgroup::Completeness;
+
 use crate::deciding::explanations::Filter;
 use crate::reading::inputs::{STANDARD_INPUT, is_standard_input};
 
@@ -15,6 +17,7 @@ pub struct Options {
     /// At least one.
     pub inputs: Vec<PathBuf>,
     pub mode: Mode,
+    pub remembered: Option<Remembered>,
     pub slow: Option<Slow>,
     pub rejects: Option<PathBuf>,
     pub max_line_bytes: NonZeroU64,
@@ -38,6 +41,13 @@ pub enum Mode {
     SegmentCalls { settings: PathBuf },
     /// The events of the flow that the update is routed to.
     Rollout { config: PathBuf, tiers: Option<PathBuf> },
+}
+
+/// What is known of what was sent before.
+pub struct Remembered {
+    /// Where it is kept between runs; without, there was none.
+    pub memories: Option<PathBuf>,
+    pub completeness: Completeness,
 }
 
 /// Where updates go that stand for more messages than this.
@@ -77,14 +87,18 @@ struct Arguments {
     explained: Explained,
 
     #[command(flatten)]
+    remembering: Remembering,
+
+    #[command(flatten)]
     set_aside: SetAside,
 }
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "What is printed instead of the events")]
 struct Printed {
-    /// Why each destination is sent something or nothing, in words, with the types and times of the
-    /// external IDs
+    /// Why each destination is sent something or nothing, in words
+    ///
+    /// With the types and times of the external IDs, and never with their values.
     #[arg(long, group = "mode")]
     explain: bool,
 
@@ -100,8 +114,9 @@ struct Printed {
     #[arg(long, group = "mode")]
     shadow: bool,
 
-    /// With --shadow, the destinations of the legacy flow, where they are others: to see what a
-    /// change of --destinations changes
+    /// With --shadow, the destinations of the legacy flow, if others
+    ///
+    /// To see what a change of --destinations changes.
     #[arg(long, value_name = "FILE")]
     legacy_destinations: Option<PathBuf>,
 
@@ -119,8 +134,9 @@ struct Printed {
     #[arg(long, value_name = "FILE", group = "mode")]
     rollout: Option<PathBuf>,
 
-    /// With --rollout, a JSON object from space id to the customer's tier; a space that is not listed
-    /// is in none
+    /// With --rollout, a JSON object from space id to customer's tier
+    ///
+    /// A space that is not listed is in none.
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
 }
@@ -143,24 +159,56 @@ struct Explained {
 }
 
 #[derive(clap::Args)]
+#[command(next_help_heading = "What is remembered")]
+struct Remembering {
+    /// Decide with a memory of what was decided before
+    ///
+    /// Then no destination that dedupes is messaged twice in a stay, whatever updates leave out. One
+    /// thread decides, in the order of the input; --jobs are for reading. Memory grows with the number
+    /// of profiles in each computation: by some 130 bytes for each, and 40 more for each destination
+    /// that has messaged it, after the first. --explain says what the memory said.
+    #[arg(long, conflicts_with_all = ["legacy", "shadow", "rollout", "segment"])]
+    remember: bool,
+
+    /// With --remember, keep what is remembered in this file, for the next run
+    ///
+    /// It is read first, if it is there, and written anew at the end, whole or not at all. Each line is
+    /// the key and the memory of a profile in a computation, in JSON, without any external ID.
+    #[arg(long, value_name = "FILE")]
+    memories: Option<PathBuf>,
+
+    /// With --memories, nothing was ever sent that they don't know of
+    ///
+    /// Without this, what the library can infer about profiles that they don't know is assumed, so that
+    /// nobody is messaged twice who was messaged before there were memories.
+    #[arg(long)]
+    complete: bool,
+}
+
+#[derive(clap::Args)]
 #[command(next_help_heading = "What is set aside")]
 struct SetAside {
-    /// Write the lines that can't be used to this file, which is overwritten, and not to standard error
+    /// Write the lines that can't be used to this file
+    ///
+    /// It is overwritten. Without it, they are written to standard error.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
-    /// Set aside lines longer than this many bytes, of which no more is held in memory and only the
-    /// start is kept
+    /// Set aside lines longer than this many bytes
+    ///
+    /// No more of a line is held in memory, and only its start is kept.
     #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
     max_line_bytes: NonZeroU64,
 
-    /// Set aside updates that stand for more than N outbound messages, in any flow that is replayed,
-    /// and neither print, count nor compare them
+    /// Set aside updates that stand for more than N outbound messages
+    ///
+    /// In any flow that is replayed. They are neither printed, counted, compared nor remembered.
     #[arg(long, value_name = "N")]
     max_messages: Option<u64>,
 
-    /// Write those updates to this file, which is overwritten, each as the line that it was, so that it
-    /// can be replayed
+    /// Write those updates to this file, to be replayed
+    ///
+    /// It is overwritten. Each is the line that it was.
     #[arg(long, value_name = "FILE")]
     slow: Option<PathBuf>,
 }
@@ -197,6 +245,7 @@ impl Options {
             destinations: arguments.destinations,
             inputs: arguments.inputs,
             mode: arguments.printed.mode(arguments.explained),
+            remembered: arguments.remembering.remembered(),
             slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
             rejects,
             max_line_bytes,
@@ -215,7 +264,8 @@ impl Options {
             Mode::SegmentCalls { settings } => [Some(settings), None],
             Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
         };
-        let others = of_mode.into_iter().flatten().chain([&self.destinations]);
+        let memories = self.remembered.iter().filter_map(|remembered| remembered.memories.as_ref());
+        let others = of_mode.into_iter().flatten().chain([&self.destinations]).chain(memories);
         inputs.chain(others).map(PathBuf::as_path).collect()
     }
 }
@@ -227,6 +277,7 @@ impl Arguments {
             &self.printed;
         let Explained { updates, profiles, explained_destinations } = &self.explained;
         let explains = *explain || *explain_json;
+        let Remembering { remember, memories, complete } = &self.remembering;
         let SetAside { max_messages, slow, .. } = &self.set_aside;
         let needs = [
             ("--update", !updates.is_empty(), "--explain", explains),
@@ -234,6 +285,8 @@ impl Arguments {
             ("--destination", !explained_destinations.is_empty(), "--explain", explains),
             ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
             ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
+            ("--memories", memories.is_some(), "--remember", *remember),
+            ("--complete", *complete, "--memories", memories.is_some()),
             ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
             ("--slow", slow.is_some(), "--max-messages", max_messages.is_some()),
         ];
@@ -244,6 +297,13 @@ impl Arguments {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl Remembering {
+    fn remembered(self) -> Option<Remembered> {
+        let completeness = if self.complete { Completeness::Complete } else { Completeness::Partial };
+        self.remember.then_some(Remembered { memories: self.memories, completeness })
     }
 }
 

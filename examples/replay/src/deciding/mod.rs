@@ -7,6 +7,7 @@ mod comparison_key;
 pub mod connections;
 pub mod events;
 pub mod explanations;
+pub mod remembering;
 mod routing;
 mod segment;
 mod shadow;
@@ -16,18 +17,20 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{Amplification, Counts, Destinations, IdGroupEvent, Lane, ProfileUpdate};
+use idgroup::{Amplification, Completeness, Counts, Destinations, IdGroupEvent, Lane, ProfileUpdate};
 use serde::Serialize;
 
 use connections::Connections;
 use events::{Events, LegacyEvents};
 use explanations::{Explanations, ExplanationsForPeople};
+use remembering::{Printed, Remembering};
 use routing::Routing;
 use segment::SegmentCalls;
 use shadow::Shadow;
 
 use crate::failure::Failure;
-use crate::options::{Mode, Options};
+use crate::memories::Memories;
+use crate::options::{Mode, Options, Remembered};
 use crate::reading::chunk::{Chunk, Open, Piece};
 use crate::reading::read_update;
 use crate::summary::tally::Tally;
@@ -123,6 +126,9 @@ pub struct Desk {
 impl Tasks {
     /// Reads the files that the task needs, for so many workers.
     pub fn read(options: &Options) -> Result<Self, Failure> {
+        if let Some(remembered) = &options.remembered {
+            return Ok(Self::InOrder(Box::new(remembering(remembered, &options.mode)?)));
+        }
         // With a slow lane, what is not in it is compared whole.
         let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
         let budget = ComparisonBudget::default().with_messages(max_messages).with_passes(PASSES);
@@ -151,6 +157,22 @@ impl Tasks {
     fn of_workers<T: Task + 'static>(jobs: usize, task: impl Fn() -> T) -> Self {
         Self::OfWorkers((0..jobs).map(|_| Box::new(task()) as Box<dyn Task>).collect())
     }
+}
+
+/// What is printed with a memory; the options take it with no mode but these.
+fn remembering(remembered: &Remembered, mode: &Mode) -> Result<Remembering, Failure> {
+    let (memories, completeness) = match &remembered.memories {
+        Some(path) => (Memories::read(path)?, remembered.completeness),
+        None => (Memories::default(), Completeness::Complete),
+    };
+    let printed = match mode {
+        Mode::Explanations(filter) => Printed::Explanations(filter.clone()),
+        Mode::ExplanationsForPeople(filter) => {
+            Printed::ExplanationsForPeople(filter.clone(), Palette::of_standard_output())
+        }
+        _ => Printed::Events,
+    };
+    Ok(Remembering::new(memories, completeness, printed))
 }
 
 impl Desk {

@@ -11,6 +11,7 @@ mod output;
 mod program;
 mod refusals;
 mod rejects;
+mod remember;
 mod rollout;
 mod segment;
 mod shadow;

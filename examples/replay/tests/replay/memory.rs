@@ -162,3 +162,18 @@ fn memory_does_not_grow_with_the_number_of_calls() {
     let flags = ["--segment", &settings];
     assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &format!("{monsters}{ordinary}")));
 }
+
+/// As --help says it.
+#[test]
+fn memory_grows_with_the_number_of_profiles_that_are_remembered() {
+    let profiles = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|number| of_email("upd_1").replace("use_1", &format!("use_{number}")) + "\n").collect()
+    };
+    let folder = Folder::new("memory_of_profiles");
+    let (first, second) = (profiles(0..2_000), profiles(2_000..30_000));
+    let (before, after) = peaks_of_folder(&folder, &["--remember"], &first, &second);
+    let each = (after - before) * 1024 / 28_000;
+    assert!((60..260).contains(&each), "{each} bytes");
+    // The same again is not remembered again.
+    assert_flat(peaks_of_folder(&folder, &["--remember"], &first, &first.repeat(5)));
+}
