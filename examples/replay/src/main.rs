@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let connections = Arc::new(Connections::read(&options.destinations)?);
-    let tasks = Tasks::read(options)?;
+    let tasks = Tasks::read(options, &connections)?;
     let position = Position::default();
     let inputs = Input::open_all(&options.inputs, &position)?;
     let progress = Progress::new(Input::length_of_all(&inputs), position);
@@ -66,6 +66,9 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let fast_lane = options.slow.as_ref().map(|slow| slow.max_messages);
     let desk = Desk { connections, fast_lane, max_line_bytes: options.max_line_bytes };
     let mut summary = Summary::new(options);
+    if let Some(task) = tasks.any() {
+        task.begin(&mut summary.tally);
+    }
     let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
     end_when_interrupted(said);
     let ending = pipeline.write_all(&mut outputs, &mut summary)?;
@@ -76,7 +79,7 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     Ok(match ending {
         Ending::Cut(failure) => return Err(failure),
         Ending::Interrupted => ExitCode::from(INTERRUPTED),
-        _ if summary.tally.not_identical() > 0 => ExitCode::from(3),
+        _ if summary.tally.not_identical() > 0 || summary.tally.changes.are_any() => ExitCode::from(3),
         _ if summary.tally.rejected > 0 => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     })

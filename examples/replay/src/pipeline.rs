@@ -73,7 +73,9 @@ impl Pipeline {
     /// comes.
     pub fn start(inputs: Vec<Input>, desk: Desk, tasks: Tasks, jobs: usize) -> (Self, Sender<Message>) {
         let max_line_bytes = desk.max_line_bytes;
-        let max_pieces = (MAX_VERDICTS_OF_CHUNK / desk.connections.most().max(1)).max(1);
+        let other_destinations = tasks.any().map_or(0, Task::most_other_destinations);
+        let verdicts = desk.connections.most() + other_destinations;
+        let max_pieces = (MAX_VERDICTS_OF_CHUNK / verdicts.max(1)).max(1);
         let desk = Arc::new(desk);
         let (said, heard) = mpsc::channel();
         let (empty, to_fill) = mpsc::channel();

@@ -7,6 +7,7 @@ mod comparison_key;
 pub mod connections;
 pub mod events;
 pub mod explanations;
+mod preview;
 mod routing;
 mod shadow;
 
@@ -20,6 +21,7 @@ use serde::Serialize;
 use connections::Connections;
 use events::{Events, LegacyEvents};
 use explanations::{Explanations, ExplanationsForPeople};
+use preview::Preview;
 use routing::Routing;
 use shadow::Shadow;
 
@@ -43,6 +45,14 @@ pub trait Task: Send {
     /// Decides about the update, and adds what comes of it to `made`: unless it belongs in the slow
     /// lane, where nothing of it may be printed or counted.
     fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane;
+
+    /// How many destinations an update may have that are not those it is given.
+    fn most_other_destinations(&self) -> usize {
+        0
+    }
+
+    /// Counts what is known before the first update.
+    fn begin(&self, _: &mut Tally) {}
 
     /// No update comes any more, and what was made is written: a task that decides in order writes what
     /// it keeps.
@@ -99,8 +109,8 @@ pub struct Desk {
 }
 
 impl Tasks {
-    /// Reads the files that the task needs, for so many workers.
-    pub fn read(options: &Options) -> Result<Self, Failure> {
+    /// Reads the files that the task needs beside the destinations.
+    pub fn read(options: &Options, connections: &Connections) -> Result<Self, Failure> {
         // With a slow lane, what is not in it is compared whole.
         let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
         let budget = ComparisonBudget::default().with_messages(max_messages).with_passes(PASSES);
@@ -122,7 +132,20 @@ impl Tasks {
                 let routing = Arc::new(Routing::read(config, tiers.as_deref(), budget)?);
                 Self::of_workers(jobs, || routing.clone())
             }
+            Mode::Preview { new_destinations, addresses } => {
+                let new = Connections::read(new_destinations)?;
+                let preview = Arc::new(Preview::new(connections, new, *addresses));
+                Self::of_workers(jobs, || preview.clone())
+            }
         })
+    }
+
+    /// One that speaks for all.
+    pub fn any(&self) -> Option<&dyn Task> {
+        match self {
+            Self::OfWorkers(tasks) => tasks.first().map(|task| &**task),
+            Self::InOrder(task) => Some(&**task),
+        }
     }
 
     fn of_workers<T: Task + 'static>(jobs: usize, task: impl Fn() -> T) -> Self {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use idgroup::compare::{Comparison, ComparisonOutcome, Extent, OutboundSample};
 use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
+use super::changes::Changes;
 use super::gaps::LookAlikes;
 
 #[derive(Default)]
@@ -19,6 +20,10 @@ pub struct Tally {
     pub sent: Amount,
     /// Of the legacy flow, where both flows are counted.
     pub legacy: Amount,
+    /// With the new destinations of a preview.
+    pub previewed: Previewed,
+    /// From the destinations to the new ones.
+    pub changes: Changes,
     routes: BTreeMap<(Flow, RouteReason), u64>,
     pub counts: Counts,
     pub difference: Differences,
@@ -27,6 +32,12 @@ pub struct Tally {
     pub look_alikes: LookAlikes,
     /// Pieces of the input that can't be used.
     pub rejected: u64,
+}
+
+#[derive(Default)]
+pub struct Previewed {
+    pub sent: Amount,
+    pub counts: Counts,
 }
 
 #[derive(Default)]
@@ -78,6 +89,9 @@ impl Tally {
         self.slow_updates += other.slow_updates;
         self.sent.merge(&other.sent);
         self.legacy.merge(&other.legacy);
+        self.previewed.sent.merge(&other.previewed.sent);
+        self.previewed.counts.merge(&other.previewed.counts);
+        self.changes.merge(&other.changes);
         for (route, count) in &other.routes {
             *self.routes.entry(*route).or_default() += count;
         }

@@ -8,6 +8,7 @@ mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod output;
+mod preview;
 mod program;
 mod refusals;
 mod rejects;

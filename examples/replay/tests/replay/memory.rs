@@ -139,6 +139,18 @@ fn memory_does_not_grow_with_the_number_of_messages() {
 }
 
 #[test]
+fn memory_of_a_preview_grows_with_nothing_but_people() {
+    let lines = format!("{}\n", of_email("upd_1")).repeat(5_000);
+    let folder = Folder::new("memory_of_previews");
+    let new = folder.write("new.json", r#"{"aud_1": [{"id": "dst_new"}]}"#);
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &lines, &lines.repeat(10)));
+    // 154,449 messages, which nobody holds.
+    let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
+    let with_monster = format!("{}\n{ordinary}", amplifying("upd_monster", 2, 393));
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &ordinary, &with_monster));
+}
+
+#[test]
 fn memory_does_not_grow_with_the_number_of_messages_that_differ() {
     let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
     // 80,000 that differ: as hashes they would be 2,500 KiB at the least.
