@@ -9,6 +9,7 @@ mod files;
 mod options;
 mod pipeline;
 mod reading;
+mod report;
 mod summary;
 mod tour;
 mod writing;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use deciding::connections::Connections;
-use deciding::{Desk, Tasks};
+use deciding::{Desk, Reporting, Tasks};
 use failure::Failure;
 use options::Options;
 use pipeline::{Ending, Message, Pipeline};
@@ -64,7 +65,8 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     }
 
     let fast_lane = options.slow.as_ref().map(|slow| slow.max_messages);
-    let desk = Desk { connections, fast_lane, max_line_bytes: options.max_line_bytes };
+    let reporting = if options.report.is_some() { Reporting::On } else { Reporting::Off };
+    let desk = Desk { connections, fast_lane, reporting, max_line_bytes: options.max_line_bytes };
     let mut summary = Summary::new(options);
     if let Some(task) = tasks.any() {
         task.begin(&mut summary.tally);
@@ -72,6 +74,7 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
     end_when_interrupted(said);
     let ending = pipeline.write_all(&mut outputs, &mut summary)?;
+    outputs.write_report(|| report::page(&summary))?;
     if !matches!(ending, Ending::OutputClosed) {
         let interrupted = if matches!(ending, Ending::Interrupted) { "interrupted: " } else { "" };
         let _ = write!(io::stderr(), "{interrupted}{summary}");

@@ -17,6 +17,7 @@ pub struct Options {
     pub mode: Mode,
     pub slow: Option<Slow>,
     pub rejects: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     pub max_line_bytes: NonZeroU64,
     /// How many workers decide; at least one.
     pub jobs: usize,
@@ -79,6 +80,11 @@ struct Arguments {
 
     #[command(flatten)]
     printed: Printed,
+
+    /// Write a page about the replay, with pictures, to this file, which is overwritten. It needs no
+    /// network, and names no value of an external ID unless --show-addresses is given
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 
     #[command(flatten)]
     explained: Explained,
@@ -207,6 +213,7 @@ impl Options {
             mode: arguments.printed.mode(arguments.explained),
             slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
             rejects,
+            report: arguments.report,
             max_line_bytes,
             jobs: arguments.jobs.into(),
         })

@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::deciding::connections::Connections;
-    use crate::deciding::{Given, Making};
+    use crate::deciding::{Given, Making, Reporting};
     use crate::options::Options;
     use crate::reading::inputs::Position;
     use crate::writing::progress::Progress;
@@ -289,7 +289,8 @@ mod tests {
         std::fs::write(&path, lines.join("\n")).unwrap();
         let inputs = Input::open_all(&[PathBuf::from(&path)], &Position::default()).unwrap();
         let connections = Arc::new(Connections::of_text("{}"));
-        let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
+        let max_line_bytes = NonZeroU64::MAX;
+        let desk = Desk { connections, fast_lane: None, reporting: Reporting::Off, max_line_bytes };
         let progress = Progress::new(None, Position::default());
         let mut outputs = Outputs::of_events(Box::new(events), progress);
         let options = Options::of(["replay", "--destinations", "x"]);

@@ -15,7 +15,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{Amplification, Counts, Destinations, IdGroupEvent, Lane, ProfileUpdate};
+use idgroup::{Amplification, Counts, Destinations, DropReason, IdGroupEvent, Lane, ProfileUpdate, Verdict};
 use serde::Serialize;
 
 use connections::Connections;
@@ -29,6 +29,7 @@ use crate::failure::Failure;
 use crate::options::{Mode, Options};
 use crate::reading::chunk::{Chunk, Open};
 use crate::reading::read_update;
+use crate::report::seen::Verdicts;
 use crate::summary::tally::Tally;
 use crate::writing::palette::Palette;
 use crate::writing::rejects;
@@ -97,6 +98,8 @@ pub struct Making<'m> {
     pub tally: &'m mut Tally,
     /// What is heard while the update is decided; forgotten if it belongs in the slow lane.
     pub counts: Counts,
+    /// What was sent, once that is known.
+    sent: Option<Amplification>,
     fast_lane: Option<u64>,
 }
 
@@ -105,7 +108,15 @@ pub struct Desk {
     pub connections: Arc<Connections>,
     /// How many messages the fast lane takes, if there is another one.
     pub fast_lane: Option<u64>,
+    pub reporting: Reporting,
     pub max_line_bytes: NonZeroU64,
+}
+
+/// Whether what a report shows is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reporting {
+    On,
+    Off,
 }
 
 impl Tasks {
@@ -185,11 +196,17 @@ impl Desk {
             output: &mut made.output,
             tally: &mut made.tally,
             counts: Counts::default(),
+            sent: None,
             fast_lane: self.fast_lane,
         };
         let given = Given { update, line, destinations };
         match task.decide(given, &mut making) {
-            Lane::Fast => making.tally.counts.merge(&making.counts),
+            Lane::Fast => {
+                making.tally.counts.merge(&making.counts);
+                if let (Reporting::On, Some(sent)) = (self.reporting, making.sent) {
+                    making.tally.seen.look_at(update, destinations, making.verdicts(), sent);
+                }
+            }
             Lane::Slow => made.set_aside(given.line),
         }
     }
@@ -198,6 +215,21 @@ impl Desk {
 impl Making<'_> {
     pub fn lane_of(&self, events: &[IdGroupEvent<'_>]) -> Lane {
         self.fast_lane.map_or(Lane::Fast, |most| Amplification::of(events).lane(most))
+    }
+
+    /// Counts what is sent.
+    pub fn send(&mut self, events: &[IdGroupEvent<'_>]) {
+        self.tally.sent.add(events);
+        self.sent = Some(Amplification::of(events));
+    }
+
+    fn verdicts(&self) -> Verdicts {
+        let drops = DropReason::ALL.map(Verdict::Drop);
+        let mut all = [Verdict::SendAll, Verdict::SendSome].into_iter().chain(drops);
+        match all.any(|verdict| self.counts.verdict(verdict) > 0) {
+            true => Verdicts::Reached,
+            false => Verdicts::NotReached,
+        }
     }
 
     /// Prints the value on a line.

@@ -85,7 +85,7 @@ impl Task for Arc<Preview> {
         if [&before, &after].iter().any(|decision| made.lane_of(decision.events()) == Lane::Slow) {
             return Lane::Slow;
         }
-        made.tally.sent.add(before.events());
+        made.send(before.events());
         made.tally.previewed.sent.add(after.events());
         made.tally.previewed.counts.merge(&new_counts);
         self.compare(update, [&before, &after], made);

@@ -43,7 +43,7 @@ pub enum Flows {
 /// How wide sentences may run.
 const COLUMNS: u16 = 100;
 
-type Rows = Vec<(String, u64)>;
+pub type Rows = Vec<(String, u64)>;
 
 impl Summary {
     pub fn new(options: &Options) -> Self {
@@ -58,8 +58,12 @@ impl Summary {
         Self { began: Instant::now(), flows, has_slow_lane, tally: Tally::default() }
     }
 
+    pub fn flows(&self) -> Flows {
+        self.flows
+    }
+
     /// How much was replayed, and how fast.
-    fn pace(&self) -> String {
+    pub fn pace(&self) -> String {
         let elapsed = self.began.elapsed();
         let per_second = |count: u64| u128::from(count) * 1_000_000_000 / elapsed.as_nanos().max(1);
         format!(
@@ -73,7 +77,7 @@ impl Summary {
     }
 
     /// What was counted, with reasons below what they are the reasons of.
-    fn rows(&self) -> Rows {
+    pub fn rows(&self) -> Rows {
         let tally = &self.tally;
         let mut rows = Vec::new();
         match self.flows {

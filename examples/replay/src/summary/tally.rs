@@ -7,6 +7,7 @@ use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
 use super::changes::Changes;
 use super::gaps::LookAlikes;
+use crate::report::seen::Seen;
 
 #[derive(Default)]
 pub struct Tally {
@@ -24,6 +25,8 @@ pub struct Tally {
     pub previewed: Previewed,
     /// From the destinations to the new ones.
     pub changes: Changes,
+    /// Only where a report is asked for.
+    pub seen: Seen,
     routes: BTreeMap<(Flow, RouteReason), u64>,
     pub counts: Counts,
     pub difference: Differences,
@@ -92,6 +95,7 @@ impl Tally {
         self.previewed.sent.merge(&other.previewed.sent);
         self.previewed.counts.merge(&other.previewed.counts);
         self.changes.merge(&other.changes);
+        self.seen.merge(&other.seen);
         for (route, count) in &other.routes {
             *self.routes.entry(*route).or_default() += count;
         }
