@@ -15,8 +15,10 @@ pub struct Bar {
 const WIDTH: u32 = 440;
 const ROW: u32 = 44;
 const COLUMNS_HEIGHT: u32 = 190;
-const LETTERS: u32 = 14;
-const LABEL: usize = 50;
+/// The library makes letters smaller than it is told to.
+const LETTERS: u32 = 21;
+/// Characters of a label that there is room for; the numbers beside the picture have all of it.
+const LABEL: usize = 34;
 
 /// Light enough for a dark page, dark enough for a light one.
 pub const NEUTRAL: RGBColor = RGBColor(74, 128, 190);
@@ -30,7 +32,7 @@ pub fn bars(id: &str, title: &str, bars: &[Bar]) -> String {
     let mut top = 0;
     for bar in bars {
         let label: String = bar.label.chars().take(LABEL).collect();
-        write(&root, format!("{label}: {}", grouped(bar.value.into())), (0, top + 3));
+        write(&root, format!("{label}: {}", grouped(bar.value.into())), (0, top));
         let right = length(bar.value, most, WIDTH);
         draw(&root, [(0, top + 22), (right, top + 36)], bar.colour);
         top += ROW.cast_signed();

@@ -18,7 +18,8 @@ function filter() {
   for (const bar of all('.verdicts rect')) {
     bar.style.opacity = !fill || bar.getAttribute('fill') === fill ? 1 : 0.15;
   }
-  const shown = all('article[data-destination]').filter(article => !article.hidden).length;
+  const articles = all('article[data-destination]').filter(article => !article.hidden);
+  const shown = new Set(articles.map(article => article.dataset.destination)).size;
   document.getElementById('shown').textContent = shown === 1 ? '1 destination shown' : shown + ' destinations shown';
 }
 destination.addEventListener('change', filter);

@@ -12,6 +12,7 @@ mod preview;
 mod program;
 mod refusals;
 mod rejects;
+mod report;
 mod rollout;
 mod shadow;
 mod slow;

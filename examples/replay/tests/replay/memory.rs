@@ -55,6 +55,8 @@ fn memory_does_not_grow_with_the_number_of_lines() {
     assert_flat(peaks(&[], "memory_of_updates", &lines));
     assert_flat(peaks(&["--explain-json"], "memory_of_explanations", &lines));
     assert_flat(peaks(&["--explain"], "memory_of_words", &lines));
+    let report = Folder::new("memory_of_reports").path("report.html");
+    assert_flat(peaks(&["--report", &report], "memory_of_reports", &lines));
     // Each worker has chunks and a heap of its own, and some come into use late.
     let (once, ten_times) = peaks(&["--jobs", "4"], "memory_of_jobs", &lines);
     assert!(ten_times < once + 4 * 512, "{once} KiB grew to {ten_times} KiB");
