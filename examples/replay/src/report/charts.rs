@@ -13,7 +13,7 @@ pub struct Bar {
 
 /// As wide as a phone, so that the letters are large enough on one.
 const WIDTH: u32 = 440;
-const ROW: u32 = 44;
+const ROW: u32 = 48;
 const COLUMNS_HEIGHT: u32 = 190;
 /// The library makes letters smaller than it is told to.
 const LETTERS: u32 = 21;

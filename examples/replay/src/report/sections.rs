@@ -23,7 +23,7 @@ pub fn totals(summary: &Summary) -> Markup {
     html! {
         section aria-labelledby="h-totals" {
             h2 id="h-totals" { "Totals" }
-            div.card {
+            div.card.narrow {
                 table id="totals" {
                     thead { tr { th scope="col" { "what" } th.number scope="col" { "how many" } } }
                     tbody { @for (name, count) in &rows {

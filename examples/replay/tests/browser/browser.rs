@@ -23,6 +23,10 @@ pub struct Browser {
 #[derive(Debug)]
 struct Logged(&'static str);
 
+/// A command of the browser's own protocol.
+#[derive(Debug)]
+struct Devtools(&'static str, Value);
+
 impl Browser {
     /// `None` where somebody wants no browser.
     pub async fn start(folder: &Folder) -> Option<Self> {
@@ -99,7 +103,19 @@ impl Browser {
         self.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
     }
 
-    /// The page, not the window, which may not become so narrow.
+    pub async fn press(&mut self, selector: &str, keys: &str) {
+        self.client.find(Locator::Css(selector)).await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Shows the page as it would be printed.
+    pub async fn print_on_paper(&mut self) {
+        self.client
+            .issue_cmd(Devtools("Emulation.setEmulatedMedia", json!({"media": "print"})))
+            .await
+            .unwrap();
+    }
+
+    /// Makes the window so large.
     pub async fn resize(&mut self, width: u32, height: u32) {
         self.client.set_window_size(width, height).await.unwrap();
     }
@@ -147,5 +163,15 @@ impl WebDriverCompatibleCommand for Logged {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({"type": self.0}).to_string()))
+    }
+}
+
+impl WebDriverCompatibleCommand for Devtools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({"cmd": self.0, "params": self.1}).to_string()))
     }
 }

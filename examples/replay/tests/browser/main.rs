@@ -114,6 +114,39 @@ async fn filters_leave_what_was_asked_for() {
     browser.end().await;
 }
 
+#[tokio::test]
+async fn filters_need_no_mouse() {
+    let folder = Folder::new("filters_need_no_mouse");
+    let Some(mut browser) = Browser::start(&folder).await else { return };
+    let (_, path) = report(&folder, &[]);
+    browser.open(&path).await;
+    browser.press("body", "\u{e004}").await;
+    let focused: String = browser.ask("return document.activeElement.id", "").await;
+    assert_eq!(focused, "destination", "after one press of the tab key");
+    browser.press("#destination", "dst_twilio_acme").await;
+    let said: String = browser.ask("return document.getElementById('shown').textContent", "").await;
+    assert_eq!(said, "1 destination shown");
+    let open: bool = browser
+        .ask("return [...document.querySelectorAll('.scroll')].every(of => of.tabIndex === 0)", "")
+        .await;
+    assert!(open, "what scrolls can be scrolled by keys");
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn paper_has_the_numbers_and_no_controls() {
+    let folder = Folder::new("paper_has_the_numbers");
+    let Some(mut browser) = Browser::start(&folder).await else { return };
+    let (_, path) = report(&folder, &[]);
+    browser.open(&path).await;
+    let shown = "return [...document.querySelectorAll(arguments[0])].filter(of => of.checkVisibility({contentVisibilityAuto: true})).length";
+    assert_eq!(browser.ask::<u64>(shown, "details table").await, 0);
+    browser.print_on_paper().await;
+    assert_eq!(browser.ask::<u64>(shown, "form").await, 0);
+    assert!(browser.ask::<u64>(shown, "details table").await > 10);
+    browser.end().await;
+}
+
 /// Neither on a phone: nothing is wider than the page, and letters can be read.
 #[tokio::test]
 async fn a_phone_shows_all_of_it() {

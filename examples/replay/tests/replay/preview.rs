@@ -118,13 +118,13 @@ fn generated(updates: usize) -> String {
             )
         };
         let ids = match number % 5 {
-            0 => format!("{},{}", email(1, true), email(2, number % 3 == 0)),
-            1 => email(1, number % 2 == 0),
+            0 => format!("{},{}", email(1, true), email(2, number.is_multiple_of(3))),
+            1 => email(1, number.is_multiple_of(2)),
             2 => format!(r#"{},{{"type":"phone","id":"{person}"}}"#, email(3, false)),
             3 => format!(r#"{{"type":"phone","id":"{person}"}},{{"type":"user_id","id":"{person}"}}"#),
             _ => String::new(),
         };
-        let membership = if number % 11 == 0 { "out" } else { "in" };
+        let membership = if number.is_multiple_of(11) { "out" } else { "in" };
         update(&format!("upd_{number}"), membership, &ids).replace("use_1", &format!("use_{person}"))
     };
     (0..updates).map(|number| line(number) + "\n").collect()
