@@ -17,6 +17,7 @@ pub struct Options {
     pub mode: Mode,
     pub slow: Option<Slow>,
     pub rejects: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     pub max_line_bytes: NonZeroU64,
     /// How many workers decide; at least one.
     pub jobs: usize,
@@ -38,6 +39,15 @@ pub enum Mode {
     SegmentCalls { settings: PathBuf },
     /// The events of the flow that the update is routed to.
     Rollout { config: PathBuf, tiers: Option<PathBuf> },
+    /// What other destinations would change.
+    Preview { new_destinations: PathBuf, addresses: Addresses },
+}
+
+/// Whether values of external IDs are printed where they need not be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    Hidden,
+    Shown,
 }
 
 /// Where updates go that stand for more messages than this.
@@ -72,6 +82,11 @@ struct Arguments {
 
     #[command(flatten)]
     printed: Printed,
+
+    /// Write a page about the replay, with pictures, to this file, which is overwritten. It needs no
+    /// network, and names no value of an external ID unless --show-addresses is given
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 
     #[command(flatten)]
     explained: Explained,
@@ -123,6 +138,16 @@ struct Printed {
     /// is in none
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
+
+    /// What would change with the destinations in this file in the place of --destinations: who gains a
+    /// message, loses one, or gets it at another address, and why. Memory grows with the number of
+    /// people for whom something changes, because they are counted, and with nothing else
+    #[arg(long, value_name = "FILE", group = "mode")]
+    preview: Option<PathBuf>,
+
+    /// With --preview, the values of external IDs, too, and not only their types
+    #[arg(long)]
+    show_addresses: bool,
 }
 
 /// Each may be given several times, and then any of them is meant.
@@ -199,6 +224,7 @@ impl Options {
             mode: arguments.printed.mode(arguments.explained),
             slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
             rejects,
+            report: arguments.report,
             max_line_bytes,
             jobs: arguments.jobs.into(),
         })
@@ -214,6 +240,7 @@ impl Options {
             Mode::Shadow { legacy_destinations } => [legacy_destinations.as_ref(), None],
             Mode::SegmentCalls { settings } => [Some(settings), None],
             Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
+            Mode::Preview { new_destinations, .. } => [Some(new_destinations), None],
         };
         let others = of_mode.into_iter().flatten().chain([&self.destinations]);
         inputs.chain(others).map(PathBuf::as_path).collect()
@@ -225,6 +252,7 @@ impl Arguments {
     fn check_needs(&self) -> Result<(), clap::Error> {
         let Printed { explain, explain_json, shadow, legacy_destinations, rollout, tiers, .. } =
             &self.printed;
+        let Printed { preview, show_addresses, .. } = &self.printed;
         let Explained { updates, profiles, explained_destinations } = &self.explained;
         let explains = *explain || *explain_json;
         let SetAside { max_messages, slow, .. } = &self.set_aside;
@@ -234,6 +262,7 @@ impl Arguments {
             ("--destination", !explained_destinations.is_empty(), "--explain", explains),
             ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
             ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
+            ("--show-addresses", *show_addresses, "--preview", preview.is_some()),
             ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
             ("--slow", slow.is_some(), "--max-messages", max_messages.is_some()),
         ];
@@ -254,13 +283,15 @@ impl Printed {
         if let Some(settings) = self.segment {
             return Mode::SegmentCalls { settings };
         }
-        match self.rollout {
-            Some(config) => Mode::Rollout { config, tiers: self.tiers },
-            None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
-            None if self.legacy => Mode::LegacyEvents,
-            None if self.explain => Mode::ExplanationsForPeople(filter),
-            None if self.explain_json => Mode::Explanations(filter),
-            None => Mode::Events,
+        let addresses = if self.show_addresses { Addresses::Shown } else { Addresses::Hidden };
+        match (self.rollout, self.preview) {
+            (Some(config), _) => Mode::Rollout { config, tiers: self.tiers },
+            (None, Some(new_destinations)) => Mode::Preview { new_destinations, addresses },
+            (None, None) if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
+            (None, None) if self.legacy => Mode::LegacyEvents,
+            (None, None) if self.explain => Mode::ExplanationsForPeople(filter),
+            (None, None) if self.explain_json => Mode::Explanations(filter),
+            (None, None) => Mode::Events,
         }
     }
 }

@@ -13,7 +13,7 @@ use idgroup::{Decision, DropReason, ProfileUpdate, Verdict};
 
 use crate::deciding::connections::Connections;
 use crate::deciding::events::Events;
-use crate::deciding::{Desk, Task};
+use crate::deciding::{Desk, Reporting, Task};
 use crate::reading::chunk::Chunk;
 use crate::reading::pieces::Splitter;
 use crate::summary::numbers::grouped;
@@ -64,7 +64,8 @@ fn replay(connections: Arc<Connections>) -> Tally {
     let mut splitter = Splitter::new(NonZeroU64::MAX);
     splitter.split(fixtures::UPDATES.as_bytes(), &mut chunk);
     splitter.finish(&mut chunk);
-    let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
+    let desk =
+        Desk { connections, fast_lane: None, reporting: Reporting::Off, max_line_bytes: NonZeroU64::MAX };
     let mut task: Box<dyn Task> = Box::new(Events);
     desk.work(Some(&mut task), &mut chunk);
     std::mem::take(&mut chunk.made.tally)

@@ -8,9 +8,11 @@ mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod output;
+mod preview;
 mod program;
 mod refusals;
 mod rejects;
+mod report;
 mod rollout;
 mod segment;
 mod shadow;
