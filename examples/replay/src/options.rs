@@ -83,8 +83,10 @@ struct Arguments {
     #[command(flatten)]
     printed: Printed,
 
-    /// Write a page about the replay, with pictures, to this file, which is overwritten. It needs no
-    /// network, and names no value of an external ID unless --show-addresses is given
+    /// Write a page about the replay to this file, with pictures
+    ///
+    /// It is overwritten. The page needs no network, and names no value of an external ID unless
+    /// --show-addresses is given.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
@@ -98,25 +100,33 @@ struct Arguments {
 #[derive(clap::Args)]
 #[command(next_help_heading = "What is printed instead of the events")]
 struct Printed {
-    /// Why each destination is sent something or nothing, in words, with the types and times of the
-    /// external IDs
+    /// Why each destination is sent something or nothing, in words
+    ///
+    /// With the types and times of the external IDs, and never with their values.
     #[arg(long, group = "mode")]
     explain: bool,
 
-    /// The same for machines: a line of JSON for each update and destination
+    /// The same for machines, in JSON
+    ///
+    /// A line for each update and destination.
     #[arg(long, group = "mode")]
     explain_json: bool,
 
-    /// The events of the legacy flow: each update with all external IDs to all destinations
+    /// The events of the legacy flow
+    ///
+    /// Each update with all external IDs to all destinations.
     #[arg(long, group = "mode")]
     legacy: bool,
 
-    /// What differs between the outbound messages of both flows, to destinations that do not dedupe
+    /// What differs between the outbound messages of both flows
+    ///
+    /// To destinations that do not dedupe.
     #[arg(long, group = "mode")]
     shadow: bool,
 
-    /// With --shadow, the destinations of the legacy flow, where they are others: to see what a
-    /// change of --destinations changes
+    /// With --shadow, the destinations of the legacy flow, if others
+    ///
+    /// To see what a change of --destinations changes.
     #[arg(long, value_name = "FILE")]
     legacy_destinations: Option<PathBuf>,
 
@@ -134,18 +144,23 @@ struct Printed {
     #[arg(long, value_name = "FILE", group = "mode")]
     rollout: Option<PathBuf>,
 
-    /// With --rollout, a JSON object from space id to the customer's tier; a space that is not listed
-    /// is in none
+    /// With --rollout, a JSON object from space id to customer's tier
+    ///
+    /// A space that is not listed is in none.
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
 
-    /// What would change with the destinations in this file in the place of --destinations: who gains a
-    /// message, loses one, or gets it at another address, and why. Memory grows with the number of
-    /// people for whom something changes, because they are counted, and with nothing else
+    /// What would change with the destinations in this file
+    ///
+    /// In the place of --destinations: who gains a message, loses one, or gets it at another address, and
+    /// why. Memory grows with the number of people for whom something changes, because they are counted,
+    /// and with nothing else.
     #[arg(long, value_name = "FILE", group = "mode")]
     preview: Option<PathBuf>,
 
-    /// With --preview, the values of external IDs, too, and not only their types
+    /// With --preview, the values of external IDs, too
+    ///
+    /// Without it, only their types.
     #[arg(long)]
     show_addresses: bool,
 }
@@ -170,22 +185,27 @@ struct Explained {
 #[derive(clap::Args)]
 #[command(next_help_heading = "What is set aside")]
 struct SetAside {
-    /// Write the lines that can't be used to this file, which is overwritten, and not to standard error
+    /// Write the lines that can't be used to this file
+    ///
+    /// It is overwritten. Without it, they are written to standard error.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
-    /// Set aside lines longer than this many bytes, of which no more is held in memory and only the
-    /// start is kept
+    /// Set aside lines longer than this many bytes
+    ///
+    /// No more of a line is held in memory, and only its start is kept.
     #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
     max_line_bytes: NonZeroU64,
 
-    /// Set aside updates that stand for more than N outbound messages, in any flow that is replayed,
-    /// and neither print, count nor compare them
+    /// Set aside updates that stand for more than N outbound messages
+    ///
+    /// In any flow that is replayed. They are neither printed, counted nor compared.
     #[arg(long, value_name = "N")]
     max_messages: Option<u64>,
 
-    /// Write those updates to this file, which is overwritten, each as the line that it was, so that it
-    /// can be replayed
+    /// Write those updates to this file, to be replayed
+    ///
+    /// It is overwritten. Each is the line that it was.
     #[arg(long, value_name = "FILE")]
     slow: Option<PathBuf>,
 }
