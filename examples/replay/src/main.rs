@@ -10,6 +10,7 @@ mod memories;
 mod options;
 mod pipeline;
 mod reading;
+mod report;
 mod summary;
 mod tour;
 mod writing;
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use deciding::connections::Connections;
-use deciding::{Desk, Tasks};
+use deciding::{Desk, Reporting, Tasks};
 use failure::Failure;
 use options::Options;
 use pipeline::{Ending, Message, Pipeline};
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let connections = Arc::new(Connections::read(&options.destinations)?);
-    let tasks = Tasks::read(options)?;
+    let tasks = Tasks::read(options, &connections)?;
     let position = Position::default();
     let inputs = Input::open_all(&options.inputs, &position)?;
     let progress = Progress::new(Input::length_of_all(&inputs), position);
@@ -65,11 +66,16 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     }
 
     let fast_lane = options.slow.as_ref().map(|slow| slow.max_messages);
-    let desk = Desk { connections, fast_lane, max_line_bytes: options.max_line_bytes };
+    let reporting = if options.report.is_some() { Reporting::On } else { Reporting::Off };
+    let desk = Desk { connections, fast_lane, reporting, max_line_bytes: options.max_line_bytes };
     let mut summary = Summary::new(options);
+    if let Some(task) = tasks.any() {
+        task.begin(&mut summary.tally);
+    }
     let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
     end_when_interrupted(said);
     let ending = pipeline.write_all(&mut outputs, &mut summary)?;
+    outputs.write_report(|| report::page(&summary))?;
     if !matches!(ending, Ending::OutputClosed) {
         let interrupted = if matches!(ending, Ending::Interrupted) { "interrupted: " } else { "" };
         let _ = write!(io::stderr(), "{interrupted}{summary}");
@@ -77,7 +83,7 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     Ok(match ending {
         Ending::Cut(failure) => return Err(failure),
         Ending::Interrupted => ExitCode::from(INTERRUPTED),
-        _ if summary.tally.not_identical() > 0 => ExitCode::from(3),
+        _ if summary.tally.not_identical() > 0 || summary.tally.changes.are_any() => ExitCode::from(3),
         _ if summary.tally.rejected + summary.tally.calls.refused() > 0 => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     })

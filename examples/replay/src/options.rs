@@ -20,6 +20,7 @@ pub struct Options {
     pub remembered: Option<Remembered>,
     pub slow: Option<Slow>,
     pub rejects: Option<PathBuf>,
+    pub report: Option<PathBuf>,
     pub max_line_bytes: NonZeroU64,
     /// How many workers decide; at least one.
     pub jobs: usize,
@@ -41,6 +42,15 @@ pub enum Mode {
     SegmentCalls { settings: PathBuf },
     /// The events of the flow that the update is routed to.
     Rollout { config: PathBuf, tiers: Option<PathBuf> },
+    /// What other destinations would change.
+    Preview { new_destinations: PathBuf, addresses: Addresses },
+}
+
+/// Whether values of external IDs are printed where they need not be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    Hidden,
+    Shown,
 }
 
 /// What is known of what was sent before.
@@ -83,6 +93,13 @@ struct Arguments {
     #[command(flatten)]
     printed: Printed,
 
+    /// Write a page about the replay to this file, with pictures
+    ///
+    /// It is overwritten. The page needs no network, and names no value of an external ID unless
+    /// --show-addresses is given.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
     #[command(flatten)]
     explained: Explained,
 
@@ -102,15 +119,21 @@ struct Printed {
     #[arg(long, group = "mode")]
     explain: bool,
 
-    /// The same for machines: a line of JSON for each update and destination
+    /// The same for machines, in JSON
+    ///
+    /// A line for each update and destination.
     #[arg(long, group = "mode")]
     explain_json: bool,
 
-    /// The events of the legacy flow: each update with all external IDs to all destinations
+    /// The events of the legacy flow
+    ///
+    /// Each update with all external IDs to all destinations.
     #[arg(long, group = "mode")]
     legacy: bool,
 
-    /// What differs between the outbound messages of both flows, to destinations that do not dedupe
+    /// What differs between the outbound messages of both flows
+    ///
+    /// To destinations that do not dedupe.
     #[arg(long, group = "mode")]
     shadow: bool,
 
@@ -139,6 +162,20 @@ struct Printed {
     /// A space that is not listed is in none.
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
+
+    /// What would change with the destinations in this file
+    ///
+    /// In the place of --destinations: who gains a message, loses one, or gets it at another address, and
+    /// why. Memory grows with the number of people for whom something changes, because they are counted,
+    /// and with nothing else.
+    #[arg(long, value_name = "FILE", group = "mode")]
+    preview: Option<PathBuf>,
+
+    /// With --preview, the values of external IDs, too
+    ///
+    /// Without it, only their types.
+    #[arg(long)]
+    show_addresses: bool,
 }
 
 /// Each may be given several times, and then any of them is meant.
@@ -166,8 +203,9 @@ struct Remembering {
     /// Then no destination that dedupes is messaged twice in a stay, whatever updates leave out. One
     /// thread decides, in the order of the input; --jobs are for reading. Memory grows with the number
     /// of profiles in each computation: by some 130 bytes for each, and 40 more for each destination
-    /// that has messaged it, after the first. --explain says what the memory said.
-    #[arg(long, conflicts_with_all = ["legacy", "shadow", "rollout", "segment"])]
+    /// that has messaged it, after the first. --explain says what the memory said. A report knows of no
+    /// memory.
+    #[arg(long, conflicts_with_all = ["legacy", "shadow", "rollout", "segment", "preview", "report"])]
     remember: bool,
 
     /// With --remember, keep what is remembered in this file, for the next run
@@ -248,6 +286,7 @@ impl Options {
             remembered: arguments.remembering.remembered(),
             slow: max_messages.zip(slow).map(|(max_messages, path)| Slow { max_messages, path }),
             rejects,
+            report: arguments.report,
             max_line_bytes,
             jobs: arguments.jobs.into(),
         })
@@ -263,6 +302,7 @@ impl Options {
             Mode::Shadow { legacy_destinations } => [legacy_destinations.as_ref(), None],
             Mode::SegmentCalls { settings } => [Some(settings), None],
             Mode::Rollout { config, tiers } => [Some(config), tiers.as_ref()],
+            Mode::Preview { new_destinations, .. } => [Some(new_destinations), None],
         };
         let memories = self.remembered.iter().filter_map(|remembered| remembered.memories.as_ref());
         let others = of_mode.into_iter().flatten().chain([&self.destinations]).chain(memories);
@@ -275,6 +315,7 @@ impl Arguments {
     fn check_needs(&self) -> Result<(), clap::Error> {
         let Printed { explain, explain_json, shadow, legacy_destinations, rollout, tiers, .. } =
             &self.printed;
+        let Printed { preview, show_addresses, .. } = &self.printed;
         let Explained { updates, profiles, explained_destinations } = &self.explained;
         let explains = *explain || *explain_json;
         let Remembering { remember, memories, complete } = &self.remembering;
@@ -285,6 +326,7 @@ impl Arguments {
             ("--destination", !explained_destinations.is_empty(), "--explain", explains),
             ("--legacy-destinations", legacy_destinations.is_some(), "--shadow", *shadow),
             ("--tiers", tiers.is_some(), "--rollout", rollout.is_some()),
+            ("--show-addresses", *show_addresses, "--preview", preview.is_some()),
             ("--memories", memories.is_some(), "--remember", *remember),
             ("--complete", *complete, "--memories", memories.is_some()),
             ("--max-messages", max_messages.is_some(), "--slow", slow.is_some()),
@@ -314,13 +356,15 @@ impl Printed {
         if let Some(settings) = self.segment {
             return Mode::SegmentCalls { settings };
         }
-        match self.rollout {
-            Some(config) => Mode::Rollout { config, tiers: self.tiers },
-            None if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
-            None if self.legacy => Mode::LegacyEvents,
-            None if self.explain => Mode::ExplanationsForPeople(filter),
-            None if self.explain_json => Mode::Explanations(filter),
-            None => Mode::Events,
+        let addresses = if self.show_addresses { Addresses::Shown } else { Addresses::Hidden };
+        match (self.rollout, self.preview) {
+            (Some(config), _) => Mode::Rollout { config, tiers: self.tiers },
+            (None, Some(new_destinations)) => Mode::Preview { new_destinations, addresses },
+            (None, None) if self.shadow => Mode::Shadow { legacy_destinations: self.legacy_destinations },
+            (None, None) if self.legacy => Mode::LegacyEvents,
+            (None, None) if self.explain => Mode::ExplanationsForPeople(filter),
+            (None, None) if self.explain_json => Mode::Explanations(filter),
+            (None, None) => Mode::Events,
         }
     }
 }

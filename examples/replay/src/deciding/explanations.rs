@@ -103,7 +103,7 @@ fn explain(
     if made.lane_of(decision.events()) == Lane::Slow {
         return Lane::Slow;
     }
-    made.tally.sent.add(decision.events());
+    made.send(decision.events());
     let verdicts = decision.explanation().iter();
     let verdicts: Vec<_> =
         verdicts.filter(|verdict| filter.takes_destination(verdict.destination())).collect();

@@ -7,6 +7,7 @@ mod comparison_key;
 pub mod connections;
 pub mod events;
 pub mod explanations;
+mod preview;
 pub mod remembering;
 mod routing;
 mod segment;
@@ -17,12 +18,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{Amplification, Completeness, Counts, Destinations, IdGroupEvent, Lane, ProfileUpdate};
+use idgroup::{
+    Amplification, Completeness, Counts, Destinations, DropReason, IdGroupEvent, Lane, ProfileUpdate, Verdict,
+};
 use serde::Serialize;
 
 use connections::Connections;
 use events::{Events, LegacyEvents};
 use explanations::{Explanations, ExplanationsForPeople};
+use preview::Preview;
 use remembering::{Printed, Remembering};
 use routing::Routing;
 use segment::SegmentCalls;
@@ -33,6 +37,7 @@ use crate::memories::Memories;
 use crate::options::{Mode, Options, Remembered};
 use crate::reading::chunk::{Chunk, Open, Piece};
 use crate::reading::read_update;
+use crate::report::seen::Verdicts;
 use crate::summary::tally::Tally;
 use crate::writing::palette::Palette;
 use crate::writing::rejects;
@@ -49,6 +54,14 @@ pub trait Task: Send {
     /// Decides about the update, and adds what comes of it to `made`: unless it belongs in the slow
     /// lane, where nothing of it may be printed or counted.
     fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane;
+
+    /// How many destinations an update may have that are not those it is given.
+    fn most_other_destinations(&self) -> usize {
+        0
+    }
+
+    /// Counts what is known before the first update.
+    fn begin(&self, _: &mut Tally) {}
 
     /// No update comes any more, and what was made is written: a task that decides in order writes what
     /// it keeps.
@@ -106,6 +119,8 @@ pub struct Making<'m> {
     pub tally: &'m mut Tally,
     /// What is heard while the update is decided; forgotten if it belongs in the slow lane.
     pub counts: Counts,
+    /// What was sent, once that is known.
+    sent: Option<Amplification>,
     fast_lane: Option<u64>,
 }
 
@@ -120,12 +135,20 @@ pub struct Desk {
     pub connections: Arc<Connections>,
     /// How many messages the fast lane takes, if there is another one.
     pub fast_lane: Option<u64>,
+    pub reporting: Reporting,
     pub max_line_bytes: NonZeroU64,
 }
 
+/// Whether what a report shows is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reporting {
+    On,
+    Off,
+}
+
 impl Tasks {
-    /// Reads the files that the task needs, for so many workers.
-    pub fn read(options: &Options) -> Result<Self, Failure> {
+    /// Reads the files that the task needs beside the destinations.
+    pub fn read(options: &Options, connections: &Connections) -> Result<Self, Failure> {
         if let Some(remembered) = &options.remembered {
             return Ok(Self::InOrder(Box::new(remembering(remembered, &options.mode)?)));
         }
@@ -151,7 +174,20 @@ impl Tasks {
                 let routing = Arc::new(Routing::read(config, tiers.as_deref(), budget)?);
                 Self::of_workers(jobs, || routing.clone())
             }
+            Mode::Preview { new_destinations, addresses } => {
+                let new = Connections::read(new_destinations)?;
+                let preview = Arc::new(Preview::new(connections, new, *addresses));
+                Self::of_workers(jobs, || preview.clone())
+            }
         })
+    }
+
+    /// One that speaks for all.
+    pub fn any(&self) -> Option<&dyn Task> {
+        match self {
+            Self::OfWorkers(tasks) => tasks.first().map(|task| &**task),
+            Self::InOrder(task) => Some(&**task),
+        }
     }
 
     fn of_workers<T: Task + 'static>(jobs: usize, task: impl Fn() -> T) -> Self {
@@ -222,11 +258,17 @@ impl Desk {
             write: write.map(|write| write as _),
             tally: &mut made.tally,
             counts: Counts::default(),
+            sent: None,
             fast_lane: self.fast_lane,
         };
         let given = Given { update, line, origin, destinations };
         match task.decide(given, &mut making) {
-            Lane::Fast => making.tally.counts.merge(&making.counts),
+            Lane::Fast => {
+                making.tally.counts.merge(&making.counts);
+                if let (Reporting::On, Some(sent)) = (self.reporting, making.sent) {
+                    making.tally.seen.look_at(update, destinations, making.verdicts(), sent);
+                }
+            }
             Lane::Slow => made.set_aside(given.line),
         }
     }
@@ -235,6 +277,21 @@ impl Desk {
 impl Making<'_> {
     pub fn lane_of(&self, events: &[IdGroupEvent<'_>]) -> Lane {
         self.fast_lane.map_or(Lane::Fast, |most| Amplification::of(events).lane(most))
+    }
+
+    /// Counts what is sent.
+    pub fn send(&mut self, events: &[IdGroupEvent<'_>]) {
+        self.tally.sent.add(events);
+        self.sent = Some(Amplification::of(events));
+    }
+
+    fn verdicts(&self) -> Verdicts {
+        let drops = DropReason::ALL.map(Verdict::Drop);
+        let mut all = [Verdict::SendAll, Verdict::SendSome].into_iter().chain(drops);
+        match all.any(|verdict| self.counts.verdict(verdict) > 0) {
+            true => Verdicts::Reached,
+            false => Verdicts::NotReached,
+        }
     }
 
     /// Prints the value on a line.

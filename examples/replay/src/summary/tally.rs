@@ -6,7 +6,9 @@ use idgroup::compare::{Comparison, ComparisonOutcome, Extent, OutboundSample};
 use idgroup::segment::{Refusal, RefusalReason};
 use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
+use super::changes::Changes;
 use super::gaps::LookAlikes;
+use crate::report::seen::Seen;
 
 #[derive(Default)]
 pub struct Tally {
@@ -20,6 +22,12 @@ pub struct Tally {
     pub sent: Amount,
     /// Of the legacy flow, where both flows are counted.
     pub legacy: Amount,
+    /// With the new destinations of a preview.
+    pub previewed: Previewed,
+    /// From the destinations to the new ones.
+    pub changes: Changes,
+    /// Only where a report is asked for.
+    pub seen: Seen,
     routes: BTreeMap<(Flow, RouteReason), u64>,
     pub calls: Calls,
     pub counts: Counts,
@@ -29,6 +37,12 @@ pub struct Tally {
     pub look_alikes: LookAlikes,
     /// Pieces of the input that can't be used.
     pub rejected: u64,
+}
+
+#[derive(Default)]
+pub struct Previewed {
+    pub sent: Amount,
+    pub counts: Counts,
 }
 
 #[derive(Default)]
@@ -88,6 +102,10 @@ impl Tally {
         self.slow_updates += other.slow_updates;
         self.sent.merge(&other.sent);
         self.legacy.merge(&other.legacy);
+        self.previewed.sent.merge(&other.previewed.sent);
+        self.previewed.counts.merge(&other.previewed.counts);
+        self.changes.merge(&other.changes);
+        self.seen.merge(&other.seen);
         for (route, count) in &other.routes {
             *self.routes.entry(*route).or_default() += count;
         }

@@ -14,7 +14,7 @@ use idgroup::{Completeness, Decision, DropReason, ProfileUpdate, Verdict};
 use crate::deciding::connections::Connections;
 use crate::deciding::events::Events;
 use crate::deciding::remembering::{ADDED, Printed, Remembering, SAVED};
-use crate::deciding::{Desk, Task};
+use crate::deciding::{Desk, Reporting, Task};
 use crate::memories::Memories;
 use crate::reading::chunk::Chunk;
 use crate::reading::pieces::Splitter;
@@ -69,7 +69,8 @@ fn replay(connections: Arc<Connections>, updates: &str, mut task: Box<dyn Task>)
     let mut splitter = Splitter::new(NonZeroU64::MAX);
     splitter.split(updates.as_bytes(), &mut chunk);
     splitter.finish(&mut chunk);
-    let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
+    let desk =
+        Desk { connections, fast_lane: None, reporting: Reporting::Off, max_line_bytes: NonZeroU64::MAX };
     desk.work(Some(&mut task), &mut chunk);
     std::mem::take(&mut chunk.made.tally)
 }

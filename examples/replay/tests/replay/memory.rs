@@ -55,6 +55,8 @@ fn memory_does_not_grow_with_the_number_of_lines() {
     assert_flat(peaks(&[], "memory_of_updates", &lines));
     assert_flat(peaks(&["--explain-json"], "memory_of_explanations", &lines));
     assert_flat(peaks(&["--explain"], "memory_of_words", &lines));
+    let report = Folder::new("memory_of_reports").path("report.html");
+    assert_flat(peaks(&["--report", &report], "memory_of_reports", &lines));
     // Each worker has chunks and a heap of its own, and some come into use late.
     let (once, ten_times) = peaks(&["--jobs", "4"], "memory_of_jobs", &lines);
     assert!(ten_times < once + 4 * 512, "{once} KiB grew to {ten_times} KiB");
@@ -136,6 +138,18 @@ fn memory_does_not_grow_with_the_number_of_messages() {
     for flags in [&["--legacy"][..], &["--shadow"], &["--rollout", &rollout]] {
         assert_flat(peaks_of_folder(&folder, flags, &ordinary, &with_monster));
     }
+}
+
+#[test]
+fn memory_of_a_preview_grows_with_nothing_but_people() {
+    let lines = format!("{}\n", of_email("upd_1")).repeat(5_000);
+    let folder = Folder::new("memory_of_previews");
+    let new = folder.write("new.json", r#"{"aud_1": [{"id": "dst_new"}]}"#);
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &lines, &lines.repeat(10)));
+    // 154,449 messages, which nobody holds.
+    let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
+    let with_monster = format!("{}\n{ordinary}", amplifying("upd_monster", 2, 393));
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &ordinary, &with_monster));
 }
 
 #[test]
