@@ -78,13 +78,15 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 
-    #[command(flatten)]
-    printed: Printed,
-
-    /// Write a page about the replay, with pictures, to this file, which is overwritten. It needs no
-    /// network, and names no value of an external ID unless --show-addresses is given
+    /// Write a page about the replay, with pictures, to this file
+    ///
+    /// The file is overwritten. The page needs no network, and names no value of an external ID unless
+    /// --show-addresses is given.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    #[command(flatten)]
+    printed: Printed,
 
     #[command(flatten)]
     explained: Explained,
@@ -118,8 +120,10 @@ struct Printed {
     #[arg(long, value_name = "FILE")]
     legacy_destinations: Option<PathBuf>,
 
-    /// The events of the flow that this rollout, a JSON file, routes each update to. The summary says
-    /// how many updates went which way and why and, if the rollout has the comparison on, what differs
+    /// The events of the flow that this rollout, a JSON file, routes each update to
+    ///
+    /// The summary says how many updates went which way and why and, if the rollout has the comparison
+    /// on, what differs.
     #[arg(long, value_name = "FILE", group = "mode")]
     rollout: Option<PathBuf>,
 
@@ -128,13 +132,14 @@ struct Printed {
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
 
-    /// What would change with the destinations in this file in the place of --destinations: who gains a
-    /// message, loses one, or gets it at another address, and why. Memory grows with the number of
-    /// people for whom something changes, because they are counted, and with nothing else
+    /// What would change with these destinations in the place of --destinations
+    ///
+    /// Who gains a message, loses one, or gets it at another address, and why. Memory grows with the
+    /// number of people for whom something changes, because they are counted, and with nothing else.
     #[arg(long, value_name = "FILE", group = "mode")]
     preview: Option<PathBuf>,
 
-    /// With --preview, the values of external IDs, too, and not only their types
+    /// With --preview, values of external IDs, too
     #[arg(long)]
     show_addresses: bool,
 }
@@ -163,18 +168,21 @@ struct SetAside {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
-    /// Set aside lines longer than this many bytes, of which no more is held in memory and only the
-    /// start is kept
+    /// Set aside lines longer than this many bytes
+    ///
+    /// No more of them is held in memory, and only the start is kept.
     #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
     max_line_bytes: NonZeroU64,
 
-    /// Set aside updates that stand for more than N outbound messages, in any flow that is replayed,
-    /// and neither print, count nor compare them
+    /// Set aside updates that stand for more than N outbound messages
+    ///
+    /// In any flow that is replayed; they are neither printed, counted nor compared.
     #[arg(long, value_name = "N")]
     max_messages: Option<u64>,
 
-    /// Write those updates to this file, which is overwritten, each as the line that it was, so that it
-    /// can be replayed
+    /// Write those updates to this file, which is overwritten
+    ///
+    /// Each as the line that it was, so that it can be replayed.
     #[arg(long, value_name = "FILE")]
     slow: Option<PathBuf>,
 }
