@@ -27,6 +27,7 @@ use failure::Failure;
 use options::Options;
 use pipeline::{Ending, Message, Pipeline};
 use reading::inputs::{Input, Position};
+use report::Reach;
 use summary::Summary;
 use writing::Outputs;
 use writing::progress::Progress;
@@ -75,7 +76,11 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
     end_when_interrupted(said);
     let ending = pipeline.write_all(&mut outputs, &mut summary)?;
-    outputs.write_report(|| report::page(&summary))?;
+    let reach = match &ending {
+        Ending::Whole => Reach::Whole,
+        Ending::Interrupted | Ending::Cut(_) | Ending::OutputClosed => Reach::Part,
+    };
+    outputs.write_report(|| report::page(&summary, reach))?;
     if !matches!(ending, Ending::OutputClosed) {
         let interrupted = if matches!(ending, Ending::Interrupted) { "interrupted: " } else { "" };
         let _ = write!(io::stderr(), "{interrupted}{summary}");

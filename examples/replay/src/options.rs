@@ -90,15 +90,15 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 
-    #[command(flatten)]
-    printed: Printed,
-
-    /// Write a page about the replay to this file, with pictures
+    /// Write a page about the replay, with pictures, to this file
     ///
-    /// It is overwritten. The page needs no network, and names no value of an external ID unless
+    /// The file is overwritten. The page needs no network, and names no value of an external ID unless
     /// --show-addresses is given.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+
+    #[command(flatten)]
+    printed: Printed,
 
     #[command(flatten)]
     explained: Explained,
@@ -163,17 +163,14 @@ struct Printed {
     #[arg(long, value_name = "FILE")]
     tiers: Option<PathBuf>,
 
-    /// What would change with the destinations in this file
+    /// What would change with these destinations in the place of --destinations
     ///
-    /// In the place of --destinations: who gains a message, loses one, or gets it at another address, and
-    /// why. Memory grows with the number of people for whom something changes, because they are counted,
-    /// and with nothing else.
+    /// Who gains a message, loses one, or gets it at another address, and why. Memory grows with the
+    /// number of people for whom something changes, because they are counted, and with nothing else.
     #[arg(long, value_name = "FILE", group = "mode")]
     preview: Option<PathBuf>,
 
-    /// With --preview, the values of external IDs, too
-    ///
-    /// Without it, only their types.
+    /// With --preview, values of external IDs, too
     #[arg(long)]
     show_addresses: bool,
 }
@@ -234,7 +231,7 @@ struct SetAside {
 
     /// Set aside lines longer than this many bytes
     ///
-    /// No more of a line is held in memory, and only its start is kept.
+    /// No more of them is held in memory, and only the start is kept.
     #[arg(long, value_name = "N", default_value = "67108864", value_parser = at_least_one)]
     max_line_bytes: NonZeroU64,
 
@@ -244,9 +241,9 @@ struct SetAside {
     #[arg(long, value_name = "N")]
     max_messages: Option<u64>,
 
-    /// Write those updates to this file, to be replayed
+    /// Write those updates to this file, which is overwritten
     ///
-    /// It is overwritten. Each is the line that it was.
+    /// Each as the line that it was, so that it can be replayed.
     #[arg(long, value_name = "FILE")]
     slow: Option<PathBuf>,
 }

@@ -6,4 +6,4 @@ mod sections;
 pub mod seen;
 mod times;
 
-pub use page::page;
+pub use page::{Reach, page};

@@ -16,8 +16,15 @@ const SCRIPT: &str = include_str!("page.js");
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
-/// Whole, as a file.
-pub fn page(summary: &Summary) -> String {
+/// How much of the input the page is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Whole,
+    Part,
+}
+
+/// As a file.
+pub fn page(summary: &Summary, reach: Reach) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,6 +40,9 @@ pub fn page(summary: &Summary) -> String {
                 header {
                     h1 { "What the replay came to" }
                     p.quiet { (summary.pace()) }
+                    @if reach == Reach::Part {
+                        p role="alert" { strong { "The replay ended before its input did: this is about the part until then." } }
+                    }
                     (filters(summary))
                 }
                 main {

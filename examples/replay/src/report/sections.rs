@@ -44,6 +44,7 @@ pub fn verdicts(summary: &Summary) -> Markup {
     html! {
         section.verdicts aria-labelledby="h-verdicts" {
             h2 id="h-verdicts" { "Verdicts by destination" }
+            @if summary.flows() == Flows::Previewed { p.quiet { "With the destinations as they are now." } }
             div.cards { @for (index, (id, counts)) in by_destination.iter().enumerate() {
                 article.card data-destination=(id) {
                     h3 { (id) }

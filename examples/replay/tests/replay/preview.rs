@@ -225,6 +225,23 @@ fn no_address_is_printed_unless_asked_for() {
 }
 
 #[test]
+fn new_destinations_that_cannot_be_used_are_refused_by_name() {
+    let folder = Folder::new("new_destinations_that_cannot_be_used");
+    let destinations = folder.destinations();
+    let new = folder.write("new.json", r#"{"aud_1":[{"id":"dst_1","consent":"perhaps"}]}"#);
+    let run = replay(&["--preview", &new, "--destinations", &destinations], of_email("upd_1"));
+    assert!(
+        run.stderr.contains(&format!("the destinations of computation `aud_1` in `{new}`")),
+        "{}",
+        run.stderr
+    );
+    assert_eq!((run.stdout.as_str(), run.status), ("", Some(1)));
+    let run = replay(&["--preview", &new, "--report", &new, "--destinations", &destinations], "");
+    assert_eq!(run.status, Some(1));
+    assert!(folder.read("new.json").contains("perhaps"), "it was not overwritten");
+}
+
+#[test]
 fn updates_of_the_slow_lane_are_not_previewed() {
     let folder = Folder::new("updates_of_the_slow_lane_are_not_previewed");
     let lanes = ["--max-messages", "1", "--slow", &folder.path("slow.ndjson")];

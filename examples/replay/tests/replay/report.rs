@@ -87,6 +87,19 @@ fn time(number: usize) -> String {
 }
 
 #[test]
+fn a_page_about_a_part_says_so() {
+    let folder = Folder::new("a_page_about_a_part_says_so");
+    let (destinations, report) = (folder.destinations(), folder.path("report.html"));
+    let whole = folder.write("whole.ndjson", of_email("upd_1"));
+    let cut = folder.write("cut.ndjson.gz", &b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b"[..]);
+    for (inputs, is_whole) in [(&[&*whole][..], true), (&[&*whole, &*cut], false)] {
+        let run = replay(&[&["--report", &*report, "--destinations", &*destinations], inputs].concat(), "");
+        assert_eq!(run.status, Some(if is_whole { 0 } else { 1 }), "{}", run.stderr);
+        assert_eq!(folder.read("report.html").contains("The replay ended before its input did"), !is_whole);
+    }
+}
+
+#[test]
 fn names_from_outside_are_text_and_no_more() {
     let folder = Folder::new("names_from_outside_are_text_and_no_more");
     let hostile = r#"<script>alert(1)</script>\"><img src=x>"#;
