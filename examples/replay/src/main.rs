@@ -6,9 +6,11 @@ mod deciding;
 mod entries;
 mod failure;
 mod files;
+mod memories;
 mod options;
 mod pipeline;
 mod reading;
+mod report;
 mod summary;
 mod tour;
 mod writing;
@@ -20,11 +22,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use deciding::connections::Connections;
-use deciding::{Desk, Tasks};
+use deciding::{Desk, Reporting, Tasks};
 use failure::Failure;
 use options::Options;
 use pipeline::{Ending, Message, Pipeline};
 use reading::inputs::{Input, Position};
+use report::Reach;
 use summary::Summary;
 use writing::Outputs;
 use writing::progress::Progress;
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
 
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let connections = Arc::new(Connections::read(&options.destinations)?);
-    let tasks = Tasks::read(options)?;
+    let tasks = Tasks::read(options, &connections)?;
     let position = Position::default();
     let inputs = Input::open_all(&options.inputs, &position)?;
     let progress = Progress::new(Input::length_of_all(&inputs), position);
@@ -64,11 +67,20 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     }
 
     let fast_lane = options.slow.as_ref().map(|slow| slow.max_messages);
-    let desk = Desk { connections, fast_lane, max_line_bytes: options.max_line_bytes };
+    let reporting = if options.report.is_some() { Reporting::On } else { Reporting::Off };
+    let desk = Desk { connections, fast_lane, reporting, max_line_bytes: options.max_line_bytes };
     let mut summary = Summary::new(options);
+    if let Some(task) = tasks.any() {
+        task.begin(&mut summary.tally);
+    }
     let (mut pipeline, said) = Pipeline::start(inputs, desk, tasks, options.jobs);
     end_when_interrupted(said);
     let ending = pipeline.write_all(&mut outputs, &mut summary)?;
+    let reach = match &ending {
+        Ending::Whole => Reach::Whole,
+        Ending::Interrupted | Ending::Cut(_) | Ending::OutputClosed => Reach::Part,
+    };
+    outputs.write_report(|| report::page(&summary, reach))?;
     if !matches!(ending, Ending::OutputClosed) {
         let interrupted = if matches!(ending, Ending::Interrupted) { "interrupted: " } else { "" };
         let _ = write!(io::stderr(), "{interrupted}{summary}");
@@ -76,8 +88,8 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     Ok(match ending {
         Ending::Cut(failure) => return Err(failure),
         Ending::Interrupted => ExitCode::from(INTERRUPTED),
-        _ if summary.tally.not_identical() > 0 => ExitCode::from(3),
-        _ if summary.tally.rejected > 0 => ExitCode::from(2),
+        _ if summary.tally.not_identical() > 0 || summary.tally.changes.are_any() => ExitCode::from(3),
+        _ if summary.tally.rejected + summary.tally.calls.refused() > 0 => ExitCode::from(2),
         _ => ExitCode::SUCCESS,
     })
 }

@@ -4,6 +4,7 @@
 //! however fast one side is.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -73,7 +74,9 @@ impl Pipeline {
     /// comes.
     pub fn start(inputs: Vec<Input>, desk: Desk, tasks: Tasks, jobs: usize) -> (Self, Sender<Message>) {
         let max_line_bytes = desk.max_line_bytes;
-        let max_pieces = (MAX_VERDICTS_OF_CHUNK / desk.connections.most().max(1)).max(1);
+        let other_destinations = tasks.any().map_or(0, Task::most_other_destinations);
+        let verdicts = desk.connections.most() + other_destinations;
+        let max_pieces = (MAX_VERDICTS_OF_CHUNK / verdicts.max(1)).max(1);
         let desk = Arc::new(desk);
         let (said, heard) = mpsc::channel();
         let (empty, to_fill) = mpsc::channel();
@@ -152,12 +155,20 @@ impl Pipeline {
     }
 
     fn write(&mut self, mut chunk: Chunk, outputs: &mut Outputs, summary: &mut Summary) -> Result<(), Stop> {
+        let mut written = Ok(());
         if let Some(task) = &mut self.in_order {
-            self.desk.decide_kept(&mut **task, &mut chunk);
+            self.desk.decide_kept(&mut **task, &mut chunk, &mut |output| {
+                if written.is_ok() {
+                    written = outputs.write_events(output);
+                }
+                output.clear();
+                if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
         }
         chunk.made.tally.bytes = chunk.input_bytes;
         summary.tally.merge(&chunk.made.tally);
         outputs.write(&chunk.made)?;
+        written?;
         chunk.clear();
         self.next += 1;
         // Nobody takes it where all has been read.
@@ -214,7 +225,7 @@ mod tests {
 
     use super::*;
     use crate::deciding::connections::Connections;
-    use crate::deciding::{Given, Making};
+    use crate::deciding::{Given, Making, Reporting};
     use crate::options::Options;
     use crate::reading::inputs::Position;
     use crate::writing::progress::Progress;
@@ -287,7 +298,8 @@ mod tests {
         std::fs::write(&path, lines.join("\n")).unwrap();
         let inputs = Input::open_all(&[PathBuf::from(&path)], &Position::default()).unwrap();
         let connections = Arc::new(Connections::of_text("{}"));
-        let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
+        let max_line_bytes = NonZeroU64::MAX;
+        let desk = Desk { connections, fast_lane: None, reporting: Reporting::Off, max_line_bytes };
         let progress = Progress::new(None, Position::default());
         let mut outputs = Outputs::of_events(Box::new(events), progress);
         let options = Options::of(["replay", "--destinations", "x"]);

@@ -37,7 +37,17 @@ impl Connections {
         self.by_computation.values().map(Destinations::len).max().unwrap_or(0)
     }
 
+    /// The destinations of each computation that is listed, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Destinations)> {
+        self.by_computation.iter().map(|(computation, destinations)| (&**computation, destinations))
+    }
+
+    /// Those of the computation with this id.
+    pub fn of_computation(&self, id: &str) -> &Destinations {
+        self.by_computation.get(id).unwrap_or(&self.none)
+    }
+
     pub fn of(&self, update: &ProfileUpdate) -> &Destinations {
-        self.by_computation.get(update.computation().id()).unwrap_or(&self.none)
+        self.of_computation(update.computation().id())
     }
 }

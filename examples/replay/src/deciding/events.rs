@@ -17,7 +17,7 @@ impl Task for Events {
         if made.lane_of(&events) == Lane::Slow {
             return Lane::Slow;
         }
-        made.tally.sent.add(&events);
+        made.send(&events);
         events.iter().for_each(|event| made.print(event));
         Lane::Fast
     }
@@ -30,7 +30,7 @@ impl Task for LegacyEvents {
         if made.lane_of(&events) == Lane::Slow {
             return Lane::Slow;
         }
-        made.tally.sent.add(&events);
+        made.send(&events);
         events.iter().for_each(|event| made.print(event));
         Lane::Fast
     }

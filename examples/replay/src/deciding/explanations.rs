@@ -1,10 +1,12 @@
 //! Why each destination is sent something or nothing: for machines, and for people.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use idgroup::{
-    Decision, DestinationVerdict, ExternalId, Lane, MergedProfile, ProfileUpdate, Trigger, Verdict,
+    Decision, Destination, DestinationVerdict, ExternalId, Lane, MemoryVerdict, MergedProfile, ProfileUpdate,
+    SelectedIds, Trigger, Verdict,
 };
 
 use super::{Given, Making, Task};
@@ -34,14 +36,21 @@ const EXPLAINED: &str = "updates explained";
 const LISTED_IDS: usize = 12;
 
 impl Filter {
-    fn takes(&self, update: &ProfileUpdate) -> bool {
+    pub fn takes(&self, update: &ProfileUpdate) -> bool {
         let profiles = profiles_of(update);
         takes(&self.updates, |id| id == update.id())
             && takes(&self.profiles, |id| profiles.clone().any(|profile| profile == id))
     }
 
-    fn takes_destination(&self, verdict: &DestinationVerdict<'_>) -> bool {
-        takes(&self.destinations, |id| id == verdict.destination().id())
+    pub fn takes_destination(&self, destination: &Destination) -> bool {
+        takes(&self.destinations, |id| id == destination.id())
+    }
+
+    /// Counts updates that are explained, where only some are: a row of the summary, even if none is.
+    pub fn count(&self, updates: u64, made: &mut Making<'_>) {
+        if !self.is_empty() {
+            made.tally.add_named(EXPLAINED, updates);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -86,10 +95,7 @@ fn explain(
     print: impl FnOnce(&ProfileUpdate, &[DestinationVerdict<'_>], &mut Making<'_>),
 ) -> Lane {
     let Given { update, destinations, .. } = given;
-    if !filter.is_empty() {
-        // A row of the summary, even if none is.
-        made.tally.add_named(EXPLAINED, 0);
-    }
+    filter.count(0, made);
     if !filter.takes(update) {
         return Lane::Fast;
     }
@@ -97,22 +103,47 @@ fn explain(
     if made.lane_of(decision.events()) == Lane::Slow {
         return Lane::Slow;
     }
-    made.tally.sent.add(decision.events());
+    made.send(decision.events());
     let verdicts = decision.explanation().iter();
-    let verdicts: Vec<_> = verdicts.filter(|verdict| filter.takes_destination(verdict)).collect();
+    let verdicts: Vec<_> =
+        verdicts.filter(|verdict| filter.takes_destination(verdict.destination())).collect();
     if !verdicts.is_empty() {
-        if !filter.is_empty() {
-            made.tally.add_named(EXPLAINED, 1);
-        }
+        filter.count(1, made);
         print(update, &verdicts, made);
     }
     Lane::Fast
 }
 
-fn write_explanation(
+/// A verdict, whether or not a memory had a say in it.
+pub trait Told: Display {
+    fn verdict(&self) -> Verdict;
+    fn external_ids(&self) -> &SelectedIds<'_>;
+}
+
+impl Told for DestinationVerdict<'_> {
+    fn verdict(&self) -> Verdict {
+        self.verdict()
+    }
+
+    fn external_ids(&self) -> &SelectedIds<'_> {
+        self.external_ids()
+    }
+}
+
+impl Told for MemoryVerdict<'_, '_> {
+    fn verdict(&self) -> Verdict {
+        self.verdict()
+    }
+
+    fn external_ids(&self) -> &SelectedIds<'_> {
+        self.external_ids()
+    }
+}
+
+pub fn write_explanation(
     output: &mut impl Write,
     update: &ProfileUpdate,
-    verdicts: &[DestinationVerdict<'_>],
+    verdicts: &[impl Told],
     palette: &Palette,
 ) -> io::Result<()> {
     let Palette { heading, sent, dropped } = palette;

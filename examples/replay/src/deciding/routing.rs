@@ -44,7 +44,7 @@ impl Task for Arc<Routing> {
             return Lane::Slow;
         }
         made.tally.add_route(routed.route);
-        made.tally.sent.add(&routed.events);
+        made.send(&routed.events);
         if let Some(comparison) = &routed.comparison {
             made.tally.difference.add(comparison);
         }

@@ -38,7 +38,7 @@ impl Task for Arc<Shadow> {
         }
         let comparison = compare_events_with(&legacy, &dedupe, &self.key, &self.budget, &mut made.counts);
         made.tally.legacy.add(&legacy);
-        made.tally.sent.add(&dedupe);
+        made.send(&dedupe);
         made.tally.difference.add(&comparison);
         print(update.id(), &comparison, made);
         Lane::Fast

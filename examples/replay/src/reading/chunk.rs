@@ -95,12 +95,17 @@ impl Chunk {
         }
     }
 
-    /// The updates that were read and not yet decided, each with the bytes that it was read from.
-    pub fn undecided(&mut self) -> (impl Iterator<Item = (ProfileUpdate, &[u8])>, &mut Made) {
+    /// The updates that were read and not yet decided, each with the piece and the bytes that it was read
+    /// from; the name of the input, if that must be said.
+    pub fn undecided(
+        &mut self,
+    ) -> (impl Iterator<Item = (ProfileUpdate, &Piece, &[u8])>, Option<&str>, &mut Made) {
         let (bytes, pieces) = (&self.bytes, &self.pieces);
-        let updates = self.updates.drain(..);
-        let updates = updates.map(|(update, position)| (update, &bytes[pieces[position].range.clone()]));
-        (updates, &mut self.made)
+        let updates = self.updates.drain(..).map(|(update, position)| {
+            let piece = &pieces[position];
+            (update, piece, &bytes[piece.range.clone()])
+        });
+        (updates, self.file.as_deref(), &mut self.made)
     }
 
     pub fn clear(&mut self) {

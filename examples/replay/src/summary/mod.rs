@@ -1,5 +1,7 @@
 //! What a replay came to, in numbers.
 
+pub mod change_tables;
+pub mod changes;
 pub mod gaps;
 pub mod look_alikes;
 pub mod numbers;
@@ -11,8 +13,10 @@ use std::time::Instant;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use idgroup::compare::ComparisonOutcome;
-use idgroup::{DropReason, Flow, Verdict};
+use idgroup::{Counts, DropReason, Flow, Verdict};
 
+use change_tables::ChangeTables;
+use changes::Change;
 use numbers::{grouped, size};
 use tally::{Amount, Differences, Tally};
 
@@ -22,6 +26,7 @@ pub struct Summary {
     began: Instant,
     flows: Flows,
     has_slow_lane: bool,
+    has_calls: bool,
     pub tally: Tally,
 }
 
@@ -32,27 +37,38 @@ pub enum Flows {
     Legacy,
     Both,
     Routed,
+    /// The dedupe flow, with each of two settings.
+    Previewed,
 }
 
 /// How wide sentences may run.
 const COLUMNS: u16 = 100;
 
-type Rows = Vec<(String, u64)>;
+pub type Rows = Vec<(String, u64)>;
 
 impl Summary {
     pub fn new(options: &Options) -> Self {
         let flows = match &options.mode {
-            Mode::Events | Mode::Explanations(_) | Mode::ExplanationsForPeople(_) => Flows::Dedupe,
+            Mode::Events
+            | Mode::Explanations(_)
+            | Mode::ExplanationsForPeople(_)
+            | Mode::SegmentCalls { .. } => Flows::Dedupe,
             Mode::LegacyEvents => Flows::Legacy,
             Mode::Shadow { .. } => Flows::Both,
             Mode::Rollout { .. } => Flows::Routed,
+            Mode::Preview { .. } => Flows::Previewed,
         };
         let has_slow_lane = options.slow.is_some();
-        Self { began: Instant::now(), flows, has_slow_lane, tally: Tally::default() }
+        let has_calls = matches!(options.mode, Mode::SegmentCalls { .. });
+        Self { began: Instant::now(), flows, has_slow_lane, has_calls, tally: Tally::default() }
+    }
+
+    pub fn flows(&self) -> Flows {
+        self.flows
     }
 
     /// How much was replayed, and how fast.
-    fn pace(&self) -> String {
+    pub fn pace(&self) -> String {
         let elapsed = self.began.elapsed();
         let per_second = |count: u64| u128::from(count) * 1_000_000_000 / elapsed.as_nanos().max(1);
         format!(
@@ -66,25 +82,35 @@ impl Summary {
     }
 
     /// What was counted, with reasons below what they are the reasons of.
-    fn rows(&self) -> Rows {
+    pub fn rows(&self) -> Rows {
         let tally = &self.tally;
         let mut rows = Vec::new();
         match self.flows {
             Flows::Dedupe => {
                 add_amount("", &tally.sent, &mut rows);
-                self.add_verdicts("", &mut rows);
+                if self.has_calls {
+                    self.add_calls(&mut rows);
+                }
+                add_verdicts("", &tally.counts, &mut rows);
             }
             Flows::Legacy => add_amount("", &tally.sent, &mut rows),
             Flows::Both => {
                 add_amount("legacy ", &tally.legacy, &mut rows);
                 add_amount("dedupe ", &tally.sent, &mut rows);
-                self.add_verdicts("dedupe ", &mut rows);
+                add_verdicts("dedupe ", &tally.counts, &mut rows);
             }
             Flows::Routed => {
                 self.add_routes(&mut rows);
                 add_amount("", &tally.sent, &mut rows);
                 // Of the flow wherever it ran, whether or not its events were sent.
-                self.add_verdicts("dedupe ", &mut rows);
+                add_verdicts("dedupe ", &tally.counts, &mut rows);
+            }
+            Flows::Previewed => {
+                add_amount("current ", &tally.sent, &mut rows);
+                add_verdicts("current ", &tally.counts, &mut rows);
+                add_amount("new ", &tally.previewed.sent, &mut rows);
+                add_verdicts("new ", &tally.previewed.counts, &mut rows);
+                self.add_changes(&mut rows);
             }
         }
         self.add_comparisons(&mut rows);
@@ -99,19 +125,19 @@ impl Summary {
         rows
     }
 
-    fn add_verdicts(&self, of_flow: &str, rows: &mut Rows) {
-        let counts = &self.tally.counts;
-        let reasons = DropReason::ALL.map(|reason| (reason, counts.dropped(reason)));
-        let dropped = reasons.iter().map(|(_, count)| count).sum();
-        for (verdict, count) in [
-            ("send_all", counts.verdict(Verdict::SendAll)),
-            ("send_some", counts.verdict(Verdict::SendSome)),
-            ("drop", dropped),
-        ] {
-            rows.push((format!("{of_flow}verdict {verdict}"), count));
-        }
-        let with_count = reasons.into_iter().filter(|(_, count)| *count > 0);
-        rows.extend(with_count.map(|(reason, count)| (format!("  {reason}"), count)));
+    fn add_changes(&self, rows: &mut Rows) {
+        let changes = &self.tally.changes;
+        rows.push(("updates that change".into(), changes.updates()));
+        let counts =
+            Change::ALL.map(|change| (format!("  messages {}", change.as_str()), changes.count(change)));
+        rows.extend(counts);
+    }
+
+    fn add_calls(&self, rows: &mut Rows) {
+        let calls = &self.tally.calls;
+        rows.push(("calls".into(), calls.printed));
+        rows.push(("calls refused, by destination".into(), calls.refused()));
+        rows.extend(calls.refusals().map(|(reason, count)| (format!("  {reason}"), count)));
     }
 
     fn add_routes(&self, rows: &mut Rows) {
@@ -148,6 +174,20 @@ impl Summary {
     }
 }
 
+fn add_verdicts(of_flow: &str, counts: &Counts, rows: &mut Rows) {
+    let reasons = DropReason::ALL.map(|reason| (reason, counts.dropped(reason)));
+    let dropped = reasons.iter().map(|(_, count)| count).sum();
+    for (verdict, count) in [
+        ("send_all", counts.verdict(Verdict::SendAll)),
+        ("send_some", counts.verdict(Verdict::SendSome)),
+        ("drop", dropped),
+    ] {
+        rows.push((format!("{of_flow}verdict {verdict}"), count));
+    }
+    let with_count = reasons.into_iter().filter(|(_, count)| *count > 0);
+    rows.extend(with_count.map(|(reason, count)| (format!("  {reason}"), count)));
+}
+
 fn add_amount(of_flow: &str, amount: &Amount, rows: &mut Rows) {
     rows.push((format!("{of_flow}events"), amount.events));
     rows.push((format!("{of_flow}outbound messages"), amount.outbound_messages));
@@ -169,6 +209,7 @@ impl fmt::Display for Summary {
             counts.set_padding((0, 0));
         }
         writeln!(f, "{table}")?;
+        write!(f, "{}", ChangeTables(&self.tally.changes))?;
         let sentences = gaps::sentences(&self.tally.counts, &self.tally.look_alikes);
         if sentences.is_empty() {
             return Ok(());

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use idgroup::compare::{Comparison, ComparisonOutcome, Extent, OutboundSample};
+use idgroup::segment::{Refusal, RefusalReason};
 use idgroup::{Amplification, Counts, Flow, IdGroupEvent, Route, RouteReason};
 
+use super::changes::Changes;
 use super::gaps::LookAlikes;
+use crate::report::seen::Seen;
 
 #[derive(Default)]
 pub struct Tally {
@@ -19,7 +22,14 @@ pub struct Tally {
     pub sent: Amount,
     /// Of the legacy flow, where both flows are counted.
     pub legacy: Amount,
+    /// With the new destinations of a preview.
+    pub previewed: Previewed,
+    /// From the destinations to the new ones.
+    pub changes: Changes,
+    /// Only where a report is asked for.
+    pub seen: Seen,
     routes: BTreeMap<(Flow, RouteReason), u64>,
+    pub calls: Calls,
     pub counts: Counts,
     pub difference: Differences,
     /// What one task counts and no other does, by its label in the summary.
@@ -30,9 +40,23 @@ pub struct Tally {
 }
 
 #[derive(Default)]
+pub struct Previewed {
+    pub sent: Amount,
+    pub counts: Counts,
+}
+
+#[derive(Default)]
 pub struct Amount {
     pub events: u64,
     pub outbound_messages: u64,
+}
+
+/// What events came to as calls.
+#[derive(Default)]
+pub struct Calls {
+    pub printed: u64,
+    /// By the reason, how many destinations got no call of an event, or how often one did not get this one.
+    refused: BTreeMap<RefusalReason, u64>,
 }
 
 /// Of all updates that differ, how many messages do.
@@ -78,14 +102,40 @@ impl Tally {
         self.slow_updates += other.slow_updates;
         self.sent.merge(&other.sent);
         self.legacy.merge(&other.legacy);
+        self.previewed.sent.merge(&other.previewed.sent);
+        self.previewed.counts.merge(&other.previewed.counts);
+        self.changes.merge(&other.changes);
+        self.seen.merge(&other.seen);
         for (route, count) in &other.routes {
             *self.routes.entry(*route).or_default() += count;
         }
+        self.calls.merge(&other.calls);
         self.counts.merge(&other.counts);
         self.difference.merge(&other.difference);
         other.named.iter().for_each(|(label, count)| self.add_named(label, *count));
         self.look_alikes.merge(&other.look_alikes);
         self.rejected += other.rejected;
+    }
+}
+
+impl Calls {
+    pub fn refuse(&mut self, refusal: &Refusal<'_>) {
+        *self.refused.entry(refusal.reason()).or_default() += refusal.destinations().len() as u64;
+    }
+
+    pub fn refusals(&self) -> impl Iterator<Item = (RefusalReason, u64)> + '_ {
+        self.refused.iter().map(|(reason, count)| (*reason, *count))
+    }
+
+    pub fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.printed += other.printed;
+        for (reason, count) in &other.refused {
+            *self.refused.entry(*reason).or_default() += count;
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use idgroup::ProfileUpdate;
 
 pub const DESTINATIONS: &str = include_str!("../../../../fixtures/pipeline/destinations.json");
 pub const UPDATES: &str = include_str!("../../../../fixtures/pipeline/clean.ndjson");
+/// Updates without any time, of people of their own.
+pub const TIMELESS_UPDATES: &str = include_str!("../../../../fixtures/pipeline/no_times.ndjson");
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures");
 

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use idgroup::{Decision, DropReason, ProfileUpdate, Verdict};
+use idgroup::{Completeness, Decision, DropReason, ProfileUpdate, Verdict};
 
 use crate::deciding::connections::Connections;
 use crate::deciding::events::Events;
-use crate::deciding::{Desk, Task};
+use crate::deciding::remembering::{ADDED, Printed, Remembering, SAVED};
+use crate::deciding::{Desk, Reporting, Task};
+use crate::memories::Memories;
 use crate::reading::chunk::Chunk;
 use crate::reading::pieces::Splitter;
 use crate::summary::numbers::grouped;
@@ -36,8 +38,11 @@ pub fn write(output: &mut impl Write) -> io::Result<()> {
     for update in TOLD.into_iter().filter_map(fixtures::update) {
         write_update(output, &update, &connections, &palette)?;
     }
-    write_whole(output, &replay(connections), &palette)?;
-    write_next(output, &palette)
+    let whole = replay(connections.clone(), fixtures::UPDATES, Box::new(Events));
+    write_whole(output, &whole, &palette)?;
+    let remembering = Remembering::new(Memories::default(), Completeness::Complete, Printed::Events);
+    let remembered = replay(connections, fixtures::TIMELESS_UPDATES, Box::new(remembering));
+    write_next(output, &remembered, &palette)
 }
 
 fn write_update(
@@ -58,14 +63,14 @@ fn write_update(
     writeln!(output)
 }
 
-/// The whole recording, as the replay takes it.
-fn replay(connections: Arc<Connections>) -> Tally {
+/// A whole recording, as the replay takes it.
+fn replay(connections: Arc<Connections>, updates: &str, mut task: Box<dyn Task>) -> Tally {
     let mut chunk = Chunk::new(usize::MAX);
     let mut splitter = Splitter::new(NonZeroU64::MAX);
-    splitter.split(fixtures::UPDATES.as_bytes(), &mut chunk);
+    splitter.split(updates.as_bytes(), &mut chunk);
     splitter.finish(&mut chunk);
-    let desk = Desk { connections, fast_lane: None, max_line_bytes: NonZeroU64::MAX };
-    let mut task: Box<dyn Task> = Box::new(Events);
+    let desk =
+        Desk { connections, fast_lane: None, reporting: Reporting::Off, max_line_bytes: NonZeroU64::MAX };
     desk.work(Some(&mut task), &mut chunk);
     std::mem::take(&mut chunk.made.tally)
 }
@@ -99,9 +104,15 @@ fn write_whole(output: &mut impl Write, tally: &Tally, palette: &Palette) -> io:
     writeln!(output, "{}\n", table.trim_fmt())
 }
 
-fn write_next(output: &mut impl Write, palette: &Palette) -> io::Result<()> {
+fn write_next(output: &mut impl Write, remembered: &Tally, palette: &Palette) -> io::Result<()> {
     let Palette { heading, .. } = palette;
     let file = |name: &str| fixtures::path_from_here(name);
+    let count = |label| remembered.named().find(|(named, _)| *named == label).map_or(0, |(_, count)| count);
+    let with_memory = format!(
+        "a memory: of a recording without times, it saves {} repeats, and adds {} that were missed",
+        count(SAVED),
+        count(ADDED),
+    );
     writeln!(output, "{heading}Try next{heading:#}, to see all that this person was sent, and why:")?;
     writeln!(output, "  cargo run --release -p replay -- --explain --profile use_032 \\")?;
     writeln!(output, "      --destinations {} \\", file("pipeline/destinations.json"))?;
@@ -109,6 +120,7 @@ fn write_next(output: &mut impl Write, palette: &Palette) -> io::Result<()> {
     writeln!(output, "Or, in the place of `--explain --profile use_032`:")?;
     for (what, options) in [
         ("nothing: the events as they go out, a line of JSON each", None),
+        (&with_memory, Some(format!("--remember {}", file("pipeline/no_times.ndjson")))),
         (
             "what a change of destinations changes",
             Some(format!("--shadow --legacy-destinations {}", file("pipeline/legacy_destinations.json"))),

@@ -22,6 +22,7 @@ pub struct Outputs {
     events: Box<dyn Write>,
     rejects: Rejects,
     slow: Option<WrittenFile>,
+    report: Option<WrittenFile>,
     pub progress: Progress,
 }
 
@@ -55,13 +56,18 @@ impl Outputs {
             Some(slow) => Some(WrittenFile::create("--slow", &slow.path, &taken)?),
             None => None,
         };
-        Ok(Self { events: Box::new(io::stdout().lock()), rejects, slow, progress })
+        taken.extend(options.slow.as_ref().map(|slow| &*slow.path));
+        let report = match &options.report {
+            Some(path) => Some(WrittenFile::create("--report", path, &taken)?),
+            None => None,
+        };
+        Ok(Self { events: Box::new(io::stdout().lock()), rejects, slow, report, progress })
     }
 
     /// Writes events there, and nothing else anywhere.
     #[cfg(test)]
     pub fn of_events(events: Box<dyn Write>, progress: Progress) -> Self {
-        Self { events, rejects: Rejects::StandardError, slow: None, progress }
+        Self { events, rejects: Rejects::StandardError, slow: None, report: None, progress }
     }
 
     /// Writes whole lines, events last: where nobody reads them any more, the rest is written.
@@ -77,11 +83,23 @@ impl Outputs {
         if let Some(file) = &mut self.slow {
             file.write(&made.slow)?;
         }
-        if made.output.is_empty() {
+        self.write_events(&made.output)
+    }
+
+    pub fn write_events(&mut self, events: &[u8]) -> Result<(), Stop> {
+        if events.is_empty() {
             return Ok(());
         }
-        let written = self.events.write_all(&made.output).and_then(|()| self.events.flush());
+        let written = self.events.write_all(events).and_then(|()| self.events.flush());
         written.map_err(Stop::of_standard_output)
+    }
+
+    /// Writes the page, if one was asked for.
+    pub fn write_report(&mut self, page: impl FnOnce() -> String) -> Result<(), Failure> {
+        match &mut self.report {
+            Some(file) => file.write(page().as_bytes()).and_then(|()| file.flush()),
+            None => Ok(()),
+        }
     }
 
     /// Leaves nothing in memory that could be in a file.

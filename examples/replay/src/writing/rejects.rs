@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::deciding::Origin;
 use crate::reading::chunk::Piece;
 use crate::reading::unusable::Unusable;
 
@@ -18,13 +19,19 @@ struct Reject<'a> {
 
 /// Adds the piece, on a line. `file` is where it was found, if that must be said.
 pub fn write(rejects: &mut Vec<u8>, file: Option<&str>, piece: &Piece, unusable: &Unusable, bytes: &[u8]) {
-    let reject = Reject {
-        file,
-        line: piece.line,
-        element: piece.element,
-        error: unusable.to_string(),
-        input: &String::from_utf8_lossy(without_cut_character(bytes, unusable)),
-    };
+    let input = without_cut_character(bytes, unusable);
+    write_line(rejects, Origin { file, piece }, unusable.to_string(), input);
+}
+
+/// Adds an update of which something was refused, with the reasons.
+pub fn write_refused(rejects: &mut Vec<u8>, origin: Origin<'_>, reasons: String, line: &[u8]) {
+    write_line(rejects, origin, reasons, line);
+}
+
+fn write_line(rejects: &mut Vec<u8>, origin: Origin<'_>, error: String, input: &[u8]) {
+    let Origin { file, piece } = origin;
+    let input = &String::from_utf8_lossy(input);
+    let reject = Reject { file, line: piece.line, element: piece.element, error, input };
     serde_json::to_writer(&mut *rejects, &reject).expect("memory takes all that is written to it");
     rejects.push(b'\n');
 }

@@ -9,6 +9,17 @@ use idgroup::{
 /// A name that an outsider has given.
 pub struct Name<'a>(pub &'a str);
 
+/// How much of a name is kept where it outlives its update.
+const EXCERPT: usize = 80;
+
+/// The start of a name that an outsider has given, which may be as long as outsiders like.
+pub fn excerpt(name: &str) -> String {
+    let mut characters = name.chars();
+    let start: String = characters.by_ref().take(EXCERPT).collect();
+    let rest = if characters.next().is_some() { "..." } else { "" };
+    format!("{}{rest}", Name(&start))
+}
+
 /// Who did what: `use_1 entered the audience vip`.
 pub struct Change<'a>(pub &'a ProfileUpdate);
 

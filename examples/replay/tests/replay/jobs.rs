@@ -52,6 +52,7 @@ fn any_number_of_jobs_leaves_the_same() {
         &["--legacy"],
         &["--shadow", "--legacy-destinations", &others],
         &["--rollout", &rollout],
+        &["--preview", &others, "--show-addresses"],
     ] {
         let flags = [flags, &["--destinations", &destinations]].concat();
         let expected = all_of(&folder, &flags, &[&one, &other], "1");

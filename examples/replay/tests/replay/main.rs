@@ -8,10 +8,14 @@ mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod output;
+mod preview;
 mod program;
 mod refusals;
 mod rejects;
+mod remember;
+mod report;
 mod rollout;
+mod segment;
 mod shadow;
 mod slow;
 mod summary;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::program::{Folder, amplifying, binary, of_email};
+use crate::program::{FIXTURES, Folder, amplifying, binary, of_email};
 
 /// The peaks of memory after `once`, and after ten times as much.
 fn peaks(flags: &[&str], test: &str, once: &str) -> (u64, u64) {
@@ -55,6 +55,8 @@ fn memory_does_not_grow_with_the_number_of_lines() {
     assert_flat(peaks(&[], "memory_of_updates", &lines));
     assert_flat(peaks(&["--explain-json"], "memory_of_explanations", &lines));
     assert_flat(peaks(&["--explain"], "memory_of_words", &lines));
+    let report = Folder::new("memory_of_reports").path("report.html");
+    assert_flat(peaks(&["--report", &report], "memory_of_reports", &lines));
     // Each worker has chunks and a heap of its own, and some come into use late.
     let (once, ten_times) = peaks(&["--jobs", "4"], "memory_of_jobs", &lines);
     assert!(ten_times < once + 4 * 512, "{once} KiB grew to {ten_times} KiB");
@@ -139,6 +141,18 @@ fn memory_does_not_grow_with_the_number_of_messages() {
 }
 
 #[test]
+fn memory_of_a_preview_grows_with_nothing_but_people() {
+    let lines = format!("{}\n", of_email("upd_1")).repeat(5_000);
+    let folder = Folder::new("memory_of_previews");
+    let new = folder.write("new.json", r#"{"aud_1": [{"id": "dst_new"}]}"#);
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &lines, &lines.repeat(10)));
+    // 154,449 messages, which nobody holds.
+    let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
+    let with_monster = format!("{}\n{ordinary}", amplifying("upd_monster", 2, 393));
+    assert_flat(peaks_of_folder(&folder, &["--preview", &new], &ordinary, &with_monster));
+}
+
+#[test]
 fn memory_does_not_grow_with_the_number_of_messages_that_differ() {
     let ordinary = format!("{}\n", of_email("upd_1")).repeat(2_000);
     // 80,000 that differ: as hashes they would be 2,500 KiB at the least.
@@ -147,4 +161,33 @@ fn memory_does_not_grow_with_the_number_of_messages_that_differ() {
     let others = folder.write("others.json", r#"{"aud_1": [{"id": "dst_other"}]}"#);
     let flags = ["--shadow", "--legacy-destinations", &others];
     assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &with_monster));
+}
+
+/// Of 153,000 messages, whose calls are 100 MB.
+#[test]
+fn memory_does_not_grow_with_the_number_of_calls() {
+    let settings = r#"{"dst_ads": {"call": "track"}, "dst_mail": {"call": "track", "engage": true}, "dst_sms": {"call": "track"}}"#;
+    let folder = Folder::new("memory_of_calls");
+    let settings = folder.write("settings.json", settings);
+    let file = format!("{FIXTURES}/monster/updates.ndjson");
+    let monsters = fs::read_to_string(file).unwrap().replace("aud_loyalty_card", "aud_1");
+    let ordinary = monsters.lines().next().unwrap().to_owned() + "\n";
+    let ordinary = ordinary.repeat(2_000);
+    let flags = ["--segment", &settings];
+    assert_flat(peaks_of_folder(&folder, &flags, &ordinary, &format!("{monsters}{ordinary}")));
+}
+
+/// As --help says it.
+#[test]
+fn memory_grows_with_the_number_of_profiles_that_are_remembered() {
+    let profiles = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|number| of_email("upd_1").replace("use_1", &format!("use_{number}")) + "\n").collect()
+    };
+    let folder = Folder::new("memory_of_profiles");
+    let (first, second) = (profiles(0..2_000), profiles(2_000..30_000));
+    let (before, after) = peaks_of_folder(&folder, &["--remember"], &first, &second);
+    let each = (after - before) * 1024 / 28_000;
+    assert!((60..260).contains(&each), "{each} bytes");
+    // The same again is not remembered again.
+    assert_flat(peaks_of_folder(&folder, &["--remember"], &first, &first.repeat(5)));
 }

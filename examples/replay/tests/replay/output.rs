@@ -175,6 +175,17 @@ fn help_names_every_option_and_exit_status() {
 }
 
 #[test]
+fn long_help_says_what_a_preview_costs() {
+    let run = replay(&["--help"], "");
+    let help = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for text in
+        ["Memory grows with the number of people", "names no value of an external ID unless --show-addresses"]
+    {
+        assert!(help.contains(text), "{}", run.stdout);
+    }
+}
+
+#[test]
 fn short_help_is_an_overview() {
     let run = replay(&["-h"], "");
     assert!(run.stdout.contains("--destinations"), "{}", run.stdout);

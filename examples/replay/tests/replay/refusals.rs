@@ -126,6 +126,7 @@ fn options_that_do_not_go_together_are_refused() {
         (&["--legacy"], "--legacy"),
         (&["--shadow"], "--shadow"),
         (&["--rollout", "rollout.json"], "--rollout <FILE>"),
+        (&["--preview", "new.json"], "--preview <FILE>"),
     ];
     for (one, name) in modes {
         for (other, other_name) in modes.into_iter().filter(|(_, other)| *other != name) {
@@ -140,6 +141,7 @@ fn options_that_do_not_go_together_are_refused() {
     check(&["--profile", "x"], "--profile needs --explain");
     check(&["--destination", "x"], "--destination needs --explain");
     check(&["--shadow", "--tiers", "x"], "--tiers needs --rollout");
+    check(&["--shadow", "--show-addresses"], "--show-addresses needs --preview");
     check(&["--max-messages", "1"], "--max-messages needs --slow");
     check(&["--slow", &folder.path("slow.ndjson")], "--slow needs --max-messages");
 }
