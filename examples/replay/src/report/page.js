@@ -24,5 +24,8 @@ function filter() {
 }
 destination.addEventListener('change', filter);
 verdict.addEventListener('change', filter);
-document.querySelector('form').addEventListener('reset', () => setTimeout(filter));
+document.getElementById('all').addEventListener('click', () => {
+  document.querySelector('form').reset();
+  filter();
+});
 filter();

@@ -82,7 +82,7 @@ fn filters(summary: &Summary) -> Markup {
                     }
                 }
             }
-            button type="reset" { "Show all" }
+            button id="all" type="button" { "Show all" }
             output id="shown" class="quiet" aria-live="polite" {}
         }
     }

@@ -8,6 +8,7 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::program::Folder;
 
@@ -17,7 +18,14 @@ const WITHOUT: &str = "REPLAY_TESTS_WITHOUT_BROWSER";
 pub struct Browser {
     client: Client,
     driver: Child,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One browser at a time: more are slower than one after the other.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// A driver ends at once where the port that it was given for one address is taken for another.
+const ATTEMPTS: usize = 5;
 
 /// What the browser has logged since it was last asked.
 #[derive(Debug)]
@@ -34,20 +42,9 @@ impl Browser {
             eprintln!("LEFT OUT, because {WITHOUT} is set: reports were not looked at in a browser");
             return None;
         }
-        let driver =
-            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut driver = driver.unwrap_or_else(|error| {
-            panic!(
-                "no browser to look at reports with: `chromedriver` does not start ({error}). Install the \
-                 Debian packages chromium and chromium-driver, or set {WITHOUT}=1 to leave these tests out"
-            )
-        });
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let said =
-            |line: String| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned());
-        let port = lines.by_ref().map_while(Result::ok).find_map(said).expect("the driver says its port");
-        // It may say more, and must not wait for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        let alone = ALONE.lock().await;
+        let (mut driver, port) =
+            (0..ATTEMPTS).find_map(|_| start_driver()).expect("a driver that says its port");
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -71,7 +68,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await;
         match connected {
-            Ok(client) => Some(Self { client, driver }),
+            Ok(client) => Some(Self { client, driver, _alone: alone }),
             Err(error) => {
                 let _ = driver.kill();
                 panic!("chromium does not start: {error}; {WITHOUT}=1 leaves these tests out")
@@ -147,6 +144,28 @@ impl Browser {
         let entries = self.client.issue_cmd(Logged(log)).await.unwrap();
         entries.as_array().unwrap().clone()
     }
+}
+
+/// The driver and the port that it listens on.
+fn start_driver() -> Option<(Child, String)> {
+    let mut command = Command::new("chromedriver");
+    let driver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut driver = driver.unwrap_or_else(|error| {
+        panic!(
+            "no browser to look at reports with: `chromedriver` does not start ({error}). Install the \
+             Debian packages chromium and chromium-driver, or set {WITHOUT}=1 to leave these tests out"
+        )
+    });
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let said =
+        |line: String| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned());
+    let Some(port) = lines.by_ref().map_while(Result::ok).find_map(said) else {
+        driver.wait().unwrap();
+        return None;
+    };
+    // It may say more, and must not wait for a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
 }
 
 /// Where a test fails, its driver ends with it.

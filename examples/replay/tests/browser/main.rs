@@ -108,7 +108,7 @@ async fn filters_leave_what_was_asked_for() {
     assert!(!left.is_empty() && left.len() < 6, "{left:?}");
     let fills = "const of = arguments[0]; return [...new Set([...document.querySelectorAll(of)].filter(bar => bar.style.opacity === '1').map(bar => bar.getAttribute('fill')))].length";
     assert_eq!(browser.ask::<u64>(fills, ".verdicts article:not([hidden]) rect").await, 1);
-    browser.click("button[type=reset]").await;
+    browser.click("#all").await;
     assert_eq!(browser.ask::<Vec<String>>(shown, "article").await, all);
     assert_eq!(browser.complaints().await, [""; 0]);
     browser.end().await;
