@@ -5,6 +5,7 @@
 //! |---|---|
 //! | input | [`ProfileUpdate`], [`ExternalId`], [`Trigger`], [`Destinations`], [`Gap`], [`InputError`], [`Checked`] |
 //! | the decision | [`decide`], [`explain`], [`Decision`], [`Verdict`], [`DropReason`] |
+//! | deciding with a memory | [`memory`], [`Memory`], [`MemoryKey`] |
 //! | output | [`IdGroupEvent`], [`OwnedIdGroupEvent`], [`OutboundMessages`], [`DeliveryKey`], [`Amplification`] |
 //! | other forms of output | [`segment`] |
 //! | releasing it | [`decide_legacy`], [`compare`](mod@compare), [`Rollout`], [`Release`] |
