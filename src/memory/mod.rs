@@ -66,7 +66,7 @@
 //!    something, it is settled.
 //! 7. After a merge that goes on, the other profiles that were in are settled everywhere: they have handed
 //!    over to this one.
-//! 8. With [partial](Completeness::Partial) memories, where a profile's standing is unknown: what the table
+//! 8. With [partial](crate::Completeness::Partial) memories, where a profile's standing is unknown: what the table
 //!    would infer is assumed, and settles.
 
 pub(crate) mod batch;
