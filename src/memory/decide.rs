@@ -100,7 +100,9 @@ fn enters_while_in(update: &ProfileUpdate, own: &Memory, at: Timestamp) -> bool 
 /// Tells each run of equal verdicts of a setting.
 fn tell<O: Observer + ?Sized>(setting: &Setting, outcomes: &Outcomes, observer: &mut O) {
     match outcomes {
-        Outcomes::Alike(verdict) => observer.verdict_reached(*verdict, setting.members.len()),
+        Outcomes::Alike(verdict) => {
+            observer.verdict_reached(*verdict, setting.members.len());
+        }
         Outcomes::Each(each) => {
             for alike in each.chunk_by(|a, b| a.verdict() == b.verdict()) {
                 if let Some(first) = alike.first() {
