@@ -14,7 +14,8 @@ use crate::input::destination::Destination;
 use crate::input::destinations::Destinations;
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::IdStrategy;
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::membership::Membership;
+use crate::input::update::ProfileUpdate;
 use crate::observe::Observer;
 
 /// Why each destination is sent what [`decide`](crate::decide) sends it, or nothing.

@@ -10,7 +10,8 @@ use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::destinations::Destinations;
 use crate::input::gaps::GapsOf;
 use crate::input::id_choice::Consent;
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::membership::Membership;
+use crate::input::update::ProfileUpdate;
 use crate::invariant;
 use crate::observe::{Observer, Step};
 

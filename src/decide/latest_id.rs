@@ -7,8 +7,9 @@ use smallvec::{SmallVec, smallvec};
 use crate::decide::settings::{Column, Columns, Horizon, bit_of};
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::{Consent, IdStrategy};
+use crate::input::membership::Membership;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
 
 /// For each column, which of the update's IDs it holds.
 #[derive(Clone, Debug)]

@@ -7,8 +7,9 @@ use crate::decide::latest_id::{ChosenIds, depends_on_ids, permits};
 use crate::decide::settings::Columns;
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
+use crate::input::membership::Membership;
 use crate::input::trigger::{AddedIds, MergedProfile, Trigger, TriggerReason};
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
 
 /// What an update says about why it was emitted, gathered once so that each setting asks only about
 /// its columns.

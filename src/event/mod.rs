@@ -17,9 +17,10 @@ use crate::event::id_group::{IdGroup, MessageId, MessageIds};
 use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
 use crate::event::wire::EventFields;
+use crate::input::membership::Membership;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::{Computation, Membership, ProfileUpdate};
+use crate::input::update::{Computation, ProfileUpdate};
 
 /// External IDs, the destinations that an update is sent to with just these IDs, and what happened.
 ///

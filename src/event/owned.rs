@@ -14,6 +14,7 @@ use crate::event::selected_ids::IdList;
 use crate::event::wire::EventFields;
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::{ExternalId, serialize_outbound};
+use crate::input::membership::Membership;
 use crate::input::name::Name;
 use crate::input::read::field::Field;
 use crate::input::read::object::{IgnoringUnknown, object};
@@ -21,7 +22,7 @@ use crate::input::read::shape::{List, NonEmptyText, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::{Computation, Membership, RawComputation};
+use crate::input::update::{Computation, RawComputation};
 
 /// An [`IdGroupEvent`] that owns its data and can be sent to another thread, kept, or read back from
 /// what was written.

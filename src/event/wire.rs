@@ -5,9 +5,10 @@ use core::fmt;
 use serde::Serialize;
 
 use crate::event::id_group::MessageId;
+use crate::input::membership::Membership;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::{Computation, Membership};
+use crate::input::update::Computation;
 
 /// The fields of an event, in the order in which they are written.
 #[derive(Serialize)]

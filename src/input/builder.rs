@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use crate::input::error::{InputError, Problem};
 use crate::input::external_id::ExternalId;
+use crate::input::membership::Membership;
 use crate::input::profile_ids::ExternalIds;
 use crate::input::read::field::non_empty;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::Trigger;
-use crate::input::update::{Computation, Membership, ProfileUpdate};
+use crate::input::update::{Computation, ProfileUpdate};
 
 /// Collects the fields of a [`ProfileUpdate`]; [`build`](Self::build) checks them.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,13 @@ pub struct ProfileUpdateBuilder {
     computed_at: Option<Timestamp>,
     trigger: Option<Trigger>,
     external_ids: Vec<ExternalId>,
+}
+
+impl ProfileUpdate {
+    /// An update without any field yet.
+    pub fn builder() -> ProfileUpdateBuilder {
+        ProfileUpdateBuilder::default()
+    }
 }
 
 impl ProfileUpdateBuilder {

@@ -101,6 +101,13 @@ pub enum Problem {
     },
 }
 
+/// A text or a number that is no [`Timestamp`](crate::Timestamp).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an RFC 3339 time with an offset, at most nine fractional digits and a UTC year from 0000 to 9999"
+)]
+pub struct MalformedTimestamp;
+
 impl InputError {
     /// The field's path from the input's root, such as `external_ids[3].created_at`; empty for the
     /// root itself.
@@ -204,7 +211,7 @@ impl fmt::Display for Problem {
             Self::NotDedupedOn => f.write_str("is not among `dedupes_on`"),
             Self::Mistyped { expected, found } => write!(f, "must be {expected}, not {found}"),
             Self::MalformedTimestamp { value } => {
-                write!(f, "is `{}`, {}", value.escape_debug(), crate::input::timestamp::MalformedTimestamp)
+                write!(f, "is `{}`, {}", value.escape_debug(), MalformedTimestamp)
             }
             Self::MalformedDigest { value, prefix, digits } => {
                 write!(f, "is `{}`, expected ", value.escape_debug())?;

@@ -4,8 +4,9 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 use crate::input::external_id::ExternalId;
+use crate::input::membership::Membership;
 use crate::input::trigger::{MergedProfile, Trigger};
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
 use crate::label::labels;
 
 /// A condition of *once and only once* that an update's data can't meet: a label for metrics.

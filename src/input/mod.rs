@@ -9,6 +9,7 @@ pub(crate) mod external_id;
 pub(crate) mod gaps;
 pub(crate) mod id_choice;
 pub(crate) mod listed;
+pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod name_digest;
 pub(crate) mod profile_ids;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcDateTime};
 
-use crate::input::error::{InputError, Problem, excerpt};
+use crate::input::error::{InputError, MalformedTimestamp, Problem, excerpt};
 use crate::input::read::field::Field;
 use crate::input::read::shape::Text;
 use crate::input::read::{Read, deserialize_by_read};
@@ -185,12 +185,13 @@ impl<'de> Read<'de> for Timestamp {
 
 deserialize_by_read!(Timestamp);
 
-/// A text or a number that is no [`Timestamp`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not an RFC 3339 time with an offset, at most nine fractional digits and a UTC year from 0000 to 9999"
-)]
-pub struct MalformedTimestamp;
+impl Field<Text<'_>> {
+    /// A time, in an error seen from the object that has it in this field.
+    #[inline]
+    pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
+        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
+    }
+}
 
 #[cfg(test)]
 mod tests {

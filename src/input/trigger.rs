@@ -10,12 +10,12 @@ use serde::{Serialize, Serializer};
 use crate::input::error::{InputError, Problem, refuse_repeats};
 use crate::input::external_id::ExternalIdKey;
 use crate::input::listed::listed;
+use crate::input::membership::Membership;
 use crate::input::name::Name;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
-use crate::input::update::Membership;
 use crate::label::labels;
 
 /// Why an update was emitted. It decides whether a messaging destination is sent anything.

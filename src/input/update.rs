@@ -4,9 +4,9 @@ use alloc::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::input::builder::ProfileUpdateBuilder;
 use crate::input::error::{InputError, Problem, excerpt};
 use crate::input::external_id::ExternalId;
+use crate::input::membership::Membership;
 use crate::input::name::Name;
 use crate::input::profile_ids::ExternalIds;
 use crate::input::read::field::{Field, non_empty};
@@ -15,7 +15,6 @@ use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::{RawTrigger, Trigger};
-use crate::label::labels;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
 ///
@@ -78,21 +77,7 @@ pub struct Computation {
     key: Option<Name>,
 }
 
-/// A profile's standing in a computation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Membership {
-    /// In the audience, or with a trait value.
-    In,
-    /// Not in the audience, or without a trait value.
-    Out,
-}
-
 impl ProfileUpdate {
-    /// An update without any field yet.
-    pub fn builder() -> ProfileUpdateBuilder {
-        ProfileUpdateBuilder::default()
-    }
-
     /// The update's id: the same on every redelivery of the same update.
     pub fn id(&self) -> &str {
         &self.id
@@ -195,8 +180,6 @@ impl Computation {
         self.key.as_deref()
     }
 }
-
-labels!(Membership { In => "in", Out => "out" });
 
 object! {
     RawUpdate<'de>: IgnoringUnknown {

@@ -20,9 +20,9 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;
-use crate::input::update::Membership;
 use crate::memory::Memory;
 use crate::memory::settled::{SentMessage, Settled, SettledBy};
 

@@ -109,7 +109,8 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::input::update::{Computation, Membership};
+    use crate::input::membership::Membership;
+    use crate::input::update::Computation;
 
     fn update(trigger: Trigger) -> ProfileUpdate {
         let update = ProfileUpdate::builder().id("upd_1").space_id("spa_1").profile_id("use_2");

@@ -83,9 +83,9 @@ mod wire;
 
 use alloc::vec::Vec;
 
+use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;
-use crate::input::update::Membership;
 use crate::memory::settled::Settled;
 
 pub use decide::{decide, decide_with};

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::MergedProfile;
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
 use crate::memory::key::MemoryKey;
 use crate::memory::outcome::Settling;
 use crate::memory::settled::Settled;

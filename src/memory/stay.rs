@@ -3,10 +3,11 @@
 use crate::decide::settings::Setting;
 use crate::decide::trigger_filter::{Holdings, TriggerFilter};
 use crate::input::destinations::Destinations;
+use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::{MergedProfile, MergedProfiles, Trigger};
-use crate::input::update::{Membership, ProfileUpdate};
+use crate::input::update::ProfileUpdate;
 use crate::memory::Memory;
 use crate::memory::decide::Completeness;
 use crate::memory::recalled::{Forgotten, Other, Recalled};

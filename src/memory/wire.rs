@@ -10,12 +10,12 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::input::error::{InputError, Problem};
+use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::read::Read;
 use crate::input::read::field::Field;
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Number, Text};
-use crate::input::update::Membership;
 use crate::memory::Memory;
 use crate::memory::settled::{SentMessage, Settled, SettledBy};
 

@@ -7,8 +7,8 @@ use core::ops::{Add, AddAssign};
 use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::input::gaps::{Gap, GapsOf};
+use crate::input::membership::Membership;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::Membership;
 use crate::observe::{Observer, Step};
 use crate::release::route::{Route, RouteReason};
 

@@ -8,8 +8,8 @@ pub(crate) mod counts;
 use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::Verdict;
 use crate::input::gaps::GapsOf;
+use crate::input::membership::Membership;
 use crate::input::trigger::TriggerReason;
-use crate::input::update::Membership;
 use crate::label::labels;
 use crate::release::route::Route;
 

@@ -1,7 +1,7 @@
 //! What was computed, in the terms of a call.
 
 use crate::event::IdGroupEvent;
-use crate::input::update::Membership;
+use crate::input::membership::Membership;
 use crate::segment::refusal::RefusalReason;
 use crate::segment::supplied::Supplied;
 use crate::segment::text::{ShortText, milliseconds};

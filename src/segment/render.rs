@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use crate::input::external_id::ExternalId;
-use crate::input::update::Membership;
+use crate::input::membership::Membership;
 use crate::segment::call::Call;
 use crate::segment::computed::{Class, Computed};
 use crate::segment::person::{Carrier, Person};

@@ -8,7 +8,6 @@ use crate::input::error::{InputError, Problem};
 use crate::input::name::Name;
 use crate::input::read::Read;
 use crate::input::read::shape::{List, Shape, Text};
-use crate::input::timestamp::Timestamp;
 
 /// The value of a field, or of an element, as it was found.
 #[derive(Default)]
@@ -80,11 +79,6 @@ impl Field<Text<'_>> {
     /// A string that is a `T`.
     pub(crate) fn parsed<T: FromStr<Err = InputError>>(self, name: &str) -> Result<T, InputError> {
         self.required(name)?.0.parse().map_err(|error: InputError| error.within(name))
-    }
-
-    #[inline]
-    pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
-        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
     }
 }
 
