@@ -51,6 +51,7 @@ mod observe;
 mod release;
 pub mod segment;
 
+pub use decide::destinations::Destinations;
 pub use decide::explain::{DestinationVerdict, DestinationVerdicts, Explanation, explain, explain_with};
 pub use decide::verdict::{DropReason, Verdict};
 pub use decide::{Decision, decide, decide_with};
@@ -65,7 +66,6 @@ pub use event::sent_to::{SentTo, SentToIter};
 pub use input::builder::ProfileUpdateBuilder;
 pub use input::checked::Checked;
 pub use input::destination::Destination;
-pub use input::destinations::Destinations;
 pub use input::error::{InputError, MalformedTimestamp, Problem};
 pub use input::external_id::{Collection, ExternalId, ExternalIdKey};
 pub use input::gaps::{Gap, Gaps, GapsIter, GapsOf};

@@ -7,11 +7,11 @@ use core::slice;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::decide::destinations::Destinations;
 use crate::decide::judgement::Judgement;
 use crate::decide::verdict::Verdict;
 use crate::event::selected_ids::SelectedIds;
 use crate::input::destination::Destination;
-use crate::input::destinations::Destinations;
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::IdStrategy;
 use crate::input::membership::Membership;

@@ -58,10 +58,10 @@ impl<'a> Judgement<'a> {
         debug_assert!(!group.is_empty(), "a group has a setting");
         let (first, others) = group.split_first()?;
         let sent_to = if let ([only], []) = (first.settings, others) {
-            SentTo::one_setting(self.destinations, &only.setting.members)
+            SentTo::one_setting(self.destinations.as_slice(), &only.setting.members)
         } else {
             let settings = group.iter().flat_map(|of| of.settings);
-            SentTo::merged(self.destinations, settings.map(|of| &*of.setting.members))
+            SentTo::merged(self.destinations.as_slice(), settings.map(|of| &*of.setting.members))
         };
         Some(IdGroupEvent::new(self.update, message_ids, first.external_ids.clone(), sent_to))
     }

@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 
+use crate::decide::destinations::Destinations;
 use crate::decide::latest_id::{ChosenIds, permits};
 use crate::decide::settings::{Choice, Setting};
 use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
-use crate::input::destinations::Destinations;
 use crate::input::gaps::GapsOf;
 use crate::input::id_choice::Consent;
 use crate::input::membership::Membership;

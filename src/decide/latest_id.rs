@@ -138,8 +138,8 @@ mod tests {
 
     use super::*;
     use crate::build::{at, entry, id};
+    use crate::decide::destinations::Destinations;
     use crate::input::destination::Destination;
-    use crate::input::destinations::Destinations;
 
     /// The IDs that this destination is sent of a profile whose emails came at 1, 2 and 3 seconds, the
     /// last of which is unsubscribed, of which nothing is known of the second, and with a phone.

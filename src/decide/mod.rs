@@ -1,5 +1,6 @@
 //! The decision: from an update and its destinations to events.
 
+pub(crate) mod destinations;
 pub(crate) mod explain;
 mod grouping;
 pub(crate) mod judgement;
@@ -11,10 +12,10 @@ pub(crate) mod verdict;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::decide::destinations::Destinations;
 use crate::decide::explain::Explanation;
 use crate::decide::judgement::Judgement;
 use crate::event::IdGroupEvent;
-use crate::input::destinations::Destinations;
 use crate::input::update::ProfileUpdate;
 use crate::observe::{Observer, Step};
 

@@ -8,7 +8,6 @@ use core::iter::FusedIterator;
 use serde::{Serialize, Serializer};
 
 use crate::input::destination::Destination;
-use crate::input::destinations::Destinations;
 use crate::invariant;
 
 /// The destinations of an event, by id: at least one.
@@ -30,26 +29,27 @@ pub struct SentToIter<'s, 'a> {
 }
 
 impl<'a> SentTo<'a> {
-    pub(crate) fn all(destinations: &'a Destinations) -> Self {
-        Self { all: destinations.as_slice(), positions: None }
+    pub(crate) fn all(destinations: &'a [Destination]) -> Self {
+        debug_assert!(!destinations.is_empty(), "an event has destinations");
+        Self { all: destinations, positions: None }
     }
 
-    pub(crate) fn one_setting(destinations: &'a Destinations, members: &'a [usize]) -> Self {
+    pub(crate) fn one_setting(destinations: &'a [Destination], members: &'a [usize]) -> Self {
         debug_assert!(!members.is_empty(), "a setting has members");
-        Self { all: destinations.as_slice(), positions: Some(Cow::Borrowed(members)) }
+        Self { all: destinations, positions: Some(Cow::Borrowed(members)) }
     }
 
     /// Costs a merge of the ascending runs in `members`.
     #[allow(clippy::stable_sort_primitive, reason = "the stable sort finds the runs and merges them")]
     pub(crate) fn merged<'m>(
-        destinations: &'a Destinations,
+        destinations: &'a [Destination],
         members: impl Iterator<Item = &'m [usize]>,
     ) -> Self {
         let mut positions = Vec::new();
         members.for_each(|run| positions.extend_from_slice(run));
         positions.sort();
         debug_assert!(!positions.is_empty(), "a setting has members");
-        Self { all: destinations.as_slice(), positions: Some(Cow::Owned(positions)) }
+        Self { all: destinations, positions: Some(Cow::Owned(positions)) }
     }
 
     /// How many destinations there are: at least one.

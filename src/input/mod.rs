@@ -3,7 +3,6 @@
 pub(crate) mod builder;
 pub(crate) mod checked;
 pub(crate) mod destination;
-pub(crate) mod destinations;
 pub(crate) mod error;
 pub(crate) mod external_id;
 pub(crate) mod gaps;

@@ -5,12 +5,12 @@ use core::fmt;
 
 use smallvec::SmallVec;
 
+use crate::decide::destinations::Destinations;
 use crate::decide::latest_id::ChosenIds;
 use crate::decide::settings::Setting;
 use crate::decide::trigger_filter::TriggerFilter;
 use crate::decide::verdict::Verdict;
 use crate::event::IdGroupEvent;
-use crate::input::destinations::Destinations;
 use crate::input::gaps::GapsOf;
 use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use crate::decide::destinations::Destinations;
 use crate::decide::judgement::selection;
 use crate::decide::latest_id::ChosenIds;
 use crate::decide::settings::Setting;
@@ -13,7 +14,6 @@ use crate::event::IdGroupEvent;
 use crate::event::id_group::MessageIds;
 use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
-use crate::input::destinations::Destinations;
 use crate::input::update::ProfileUpdate;
 use crate::memory::outcome::{Outcome, Outcomes};
 
@@ -90,8 +90,10 @@ fn event<'a>(
 ) -> Option<IdGroupEvent<'a>> {
     debug_assert!(!group.is_empty(), "a group has destinations");
     let sent_to = match group {
-        [Sending { members: Cow::Borrowed(members), .. }] => SentTo::one_setting(destinations, members),
-        _ => SentTo::merged(destinations, group.iter().map(|sending| &*sending.members)),
+        [Sending { members: Cow::Borrowed(members), .. }] => {
+            SentTo::one_setting(destinations.as_slice(), members)
+        }
+        _ => SentTo::merged(destinations.as_slice(), group.iter().map(|sending| &*sending.members)),
     };
     Some(IdGroupEvent::new(update, message_ids, group.first()?.ids.clone(), sent_to))
 }

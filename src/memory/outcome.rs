@@ -7,6 +7,7 @@ use core::cell::{LazyCell, OnceCell};
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::decide::destinations::Destinations;
 use crate::decide::judgement::verdict;
 use crate::decide::latest_id::{ChosenIds, permits};
 use crate::decide::settings::Setting;
@@ -14,7 +15,6 @@ use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::IdGroupEvent;
 use crate::input::destination::Destination;
-use crate::input::destinations::Destinations;
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::Consent;
 use crate::input::name_digest::NameDigest;

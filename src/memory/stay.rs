@@ -1,8 +1,8 @@
 //! How an update changes what is remembered of a profile's stay, before anything is sent.
 
+use crate::decide::destinations::Destinations;
 use crate::decide::settings::Setting;
 use crate::decide::trigger_filter::{Holdings, TriggerFilter};
-use crate::input::destinations::Destinations;
 use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;

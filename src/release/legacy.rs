@@ -6,11 +6,11 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::decide::destinations::Destinations;
 use crate::event::IdGroupEvent;
 use crate::event::id_group::MessageIds;
 use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
-use crate::input::destinations::Destinations;
 use crate::input::update::ProfileUpdate;
 use crate::observe::{Observer, Step};
 
@@ -31,7 +31,12 @@ pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
     let events = if update.external_ids().is_empty() || destinations.is_empty() {
         Vec::new()
     } else {
-        vec![IdGroupEvent::new(update, &MessageIds::of(update), Positions::All, SentTo::all(destinations))]
+        vec![IdGroupEvent::new(
+            update,
+            &MessageIds::of(update),
+            Positions::All,
+            SentTo::all(destinations.as_slice()),
+        )]
     };
     observer.step_ended(Step::Legacy);
     events

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 
 use crate::compare::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample, compare_events_with};
 use crate::decide::decide_with;
+use crate::decide::destinations::Destinations;
 use crate::event::IdGroupEvent;
-use crate::input::destinations::Destinations;
 use crate::input::update::ProfileUpdate;
 use crate::observe::Observer;
 use crate::release::flow::Flow;

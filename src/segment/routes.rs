@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
+use crate::decide::destinations::Destinations;
 use crate::input::destination::Destination;
-use crate::input::destinations::Destinations;
 use crate::segment::calls::ESCAPED;
 use crate::segment::json_size::json_size;
 use crate::segment::refusal::RefusalReason;
