@@ -12,11 +12,11 @@ use super::world::{List, Told, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// Memories are kept, then events are sent; a list may hold more the next time.
+    /// Memories are kept, then events are sent; a list may hold more the next time, and never less.
     KeepsThenSends,
     /// Events are sent, then memories are kept; the list travels in the log.
     SendsThenKeeps,
-    /// Both in one transaction; a list may hold more the next time.
+    /// Both in one transaction; a list may hold more the next time, or less of what came later.
     Together,
 }
 
@@ -164,11 +164,15 @@ impl Run<'_, '_> {
     /// What the list holds at this delivery: every time as much more as there is.
     fn list(&self, number: usize) -> List {
         let lists = self.world.lists_of(&self.world.updates[number]);
+        let this_time = self.deliveries[number].min(lists.len() - 1);
         match self.consumer.transport {
             Transport::SendsThenKeeps => lists[0],
-            Transport::KeepsThenSends | Transport::Together => {
-                lists[self.deliveries[number].min(lists.len() - 1)]
+            // What was kept and not sent is sent the next time, if it is still there.
+            Transport::KeepsThenSends => {
+                let both = |one: List, other: &List| std::array::from_fn(|id| one[id].or(other[id]));
+                lists[1..=this_time].iter().fold(lists[0], both)
             }
+            Transport::Together => lists[this_time],
         }
     }
 
