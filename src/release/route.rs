@@ -12,8 +12,8 @@ pub struct Route {
     comparing: Comparing,
 }
 
-/// Whether both flows are compared, where both could run. A switch of its own, because a comparison
-/// costs in the number of messages and not in the number of updates.
+/// Whether both flows are compared, where both could run. A switch of its own, because the cost
+/// of comparing grows with the number of messages and not with the number of updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Comparing {
     /// Both flows run, and their messages are compared.

@@ -57,7 +57,7 @@ pub(super) struct Receivers<'a> {
 impl Routes<'_> {
     /// The calls of an event, with what only the caller knows.
     ///
-    /// Costs in the number of the event's destinations and external IDs, whatever the number of calls.
+    /// The cost grows with the number of the event's destinations and external IDs, whatever the number of calls.
     pub fn calls<'c, V: Serialize + ?Sized, P: Serialize>(
         &'c self,
         event: &'c IdGroupEvent<'c>,

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::store::{Connected, Store};
 
-/// Beyond this many entries the cache begins anew, so that its memory stays bounded.
+/// Beyond this many entries the cache is emptied, so that its memory stays bounded.
 const MOST_ENTRIES: usize = 100_000;
 
 pub struct Catalog {

@@ -152,7 +152,7 @@ impl Source {
                 partition,
                 committed,
                 offset,
-                "a partition begins anew: it is read from its beginning"
+                "a partition is read from its beginning"
             );
         } else if offset > committed
             && let Ok((first, _)) = self.consumer.fetch_watermarks(&self.topic, partition, PATIENCE)

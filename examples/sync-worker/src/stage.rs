@@ -63,7 +63,7 @@ impl Stage {
                 return Err(error);
             }
             self.shared.metrics.restarts.with_label_values(&[name.as_str()]).inc();
-            tracing::error!(stage = name.as_str(), error = format!("{error:#}"), "the stage begins anew");
+            tracing::error!(stage = name.as_str(), error = format!("{error:#}"), "restarting the stage");
             let mut stop = self.stop.clone();
             tokio::select! {
                 () = tokio::time::sleep(pauses.advance()) => (),
