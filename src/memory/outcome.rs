@@ -113,11 +113,13 @@ impl Judge<'_, '_> {
         listed: &Listed<'_>,
     ) -> Outcomes {
         let mut each: Option<Box<[Outcome]>> = None;
+        let selected =
+            LazyCell::new(|| listed.of_columns(setting.deduping().unwrap_or_default(), self.chosen));
         for (place, &member) in setting.members.iter().enumerate() {
             let Some(settled) = self.settled(member) else { continue };
             let outcome = match settled.message() {
                 Some(message) if message.update == **this_update => {
-                    match listed.first_ids(message, self.consent_of(member)) {
+                    match listed.first_ids(message, &selected, self.consent_of(member)) {
                         Ok(ids) => Outcome::Repeat(ids),
                         Err(reason) => Outcome::Judged(Verdict::Drop(reason)),
                     }
@@ -228,8 +230,8 @@ impl<'a> IdDigests<'a> {
 struct Listed<'a> {
     update: &'a ProfileUpdate,
     destinations: &'a Destinations,
-    of_types: OnceCell<Vec<(NameDigest, usize)>>,
-    all: OnceCell<Vec<(NameDigest, usize)>>,
+    of_types: OnceCell<Vec<ByDigest>>,
+    all: OnceCell<Vec<ByDigest>>,
 }
 
 impl<'a> Listed<'a> {
@@ -241,12 +243,15 @@ impl<'a> Listed<'a> {
     fn first_ids(
         &self,
         message: &SentMessage,
+        selected: &[ByDigest],
         consent: Option<Consent>,
     ) -> Result<SmallVec<[usize; 6]>, DropReason> {
         let columns = self.destinations.settings().columns();
         let of_types =
-            self.of_types.get_or_init(|| self.digests(|id| !columns.of_type(id.id_type()).is_empty()));
-        let found = positions(message, of_types)
+            || self.of_types.get_or_init(|| self.digests(|id| !columns.of_type(id.id_type()).is_empty()));
+        // Nearly always what is selected now is what was sent then.
+        let found = positions(message, selected)
+            .or_else(|| positions(message, of_types()))
             .or_else(|| positions(message, self.all.get_or_init(|| self.digests(|_| true))))
             .ok_or(DropReason::AlreadyMessaged)?;
         let ids = self.update.external_ids();
@@ -259,7 +264,18 @@ impl<'a> Listed<'a> {
         }
     }
 
-    fn digests(&self, is_asked_for: impl Fn(&ExternalId) -> bool) -> Vec<(NameDigest, usize)> {
+    /// The IDs that these columns hold, by their digests.
+    fn of_columns(&self, columns: &[usize], chosen: &ChosenIds) -> SmallVec<[ByDigest; 4]> {
+        let ids = self.update.external_ids();
+        let by_digest =
+            |position: usize| ids.get(position).map(|id| (NameDigest::of_external_id(id.key()), position));
+        let mut digests: SmallVec<[ByDigest; 4]> =
+            chosen.of_columns(columns, ids).filter_map(by_digest).collect();
+        digests.sort_unstable();
+        digests
+    }
+
+    fn digests(&self, is_asked_for: impl Fn(&ExternalId) -> bool) -> Vec<ByDigest> {
         let ids = self.update.external_ids().iter().enumerate().filter(|(_, id)| is_asked_for(id));
         let digests = ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position));
         let mut digests: Vec<_> = digests.collect();
@@ -268,7 +284,10 @@ impl<'a> Listed<'a> {
     }
 }
 
-fn positions(message: &SentMessage, by_digest: &[(NameDigest, usize)]) -> Option<SmallVec<[usize; 6]>> {
+/// An ID's digest, and where the ID stands among the update's.
+type ByDigest = (NameDigest, usize);
+
+fn positions(message: &SentMessage, by_digest: &[ByDigest]) -> Option<SmallVec<[usize; 6]>> {
     let position_of = |digest: &NameDigest| {
         let found = by_digest.binary_search_by_key(digest, |&(digest, _)| digest).ok()?;
         by_digest.get(found).map(|&(_, position)| position)
