@@ -77,8 +77,12 @@ impl Destinations {
             self.by_id.is_sorted_by(|a, b| a.id() < b.id()),
             "destinations are sorted by id, each once"
         );
-        let position = self.by_id.binary_search_by(|destination| destination.id().cmp(id)).ok()?;
-        self.by_id.get(position)
+        self.by_id.get(self.position(id)?)
+    }
+
+    /// Where the destination with this id stands among all.
+    pub(crate) fn position(&self, id: &str) -> Option<usize> {
+        self.by_id.binary_search_by(|destination| destination.id().cmp(id)).ok()
     }
 
     /// The destinations, by id.

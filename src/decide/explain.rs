@@ -106,10 +106,7 @@ impl<'a> Explanation<'a> {
 
     /// The verdict about the destination with this id. Costs a binary search.
     pub fn of(&self, destination_id: &str) -> Option<DestinationVerdict<'a>> {
-        let destinations = self.0.destinations;
-        let position =
-            destinations.as_slice().binary_search_by(|known| known.id().cmp(destination_id)).ok()?;
-        self.iter().nth(position)
+        self.iter().nth(self.0.destinations.position(destination_id)?)
     }
 }
 
@@ -177,16 +174,8 @@ impl<'a> DestinationVerdict<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let update = self.update();
-        writeln!(
-            f,
-            "update {} ({}, {}) of profile {} in computation {}",
-            update.id().escape_debug(),
-            update.trigger().reason(),
-            update.membership(),
-            update.profile_id().escape_debug(),
-            update.computation().id().escape_debug(),
-        )?;
+        write_update(f, self.update())?;
+        writeln!(f)?;
         self.iter().try_for_each(|verdict| writeln!(f, "  {verdict}"))
     }
 }
@@ -255,6 +244,19 @@ impl DestinationVerdict<'_> {
         let types = types.filter(move |id_type| last.replace(*id_type) != Some(*id_type));
         types.filter(move |id_type| chose(id_type) == Some(strategy))
     }
+}
+
+/// What an explanation begins with: which update it is of.
+pub(crate) fn write_update(f: &mut fmt::Formatter<'_>, update: &ProfileUpdate) -> fmt::Result {
+    write!(
+        f,
+        "update {} ({}, {}) of profile {} in computation {}",
+        update.id().escape_debug(),
+        update.trigger().reason(),
+        update.membership(),
+        update.profile_id().escape_debug(),
+        update.computation().id().escape_debug(),
+    )
 }
 
 fn write_in_parentheses<'t>(f: &mut fmt::Formatter<'_>, names: impl Iterator<Item = &'t str>) -> fmt::Result {

@@ -6,7 +6,7 @@ use core::iter::FusedIterator;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::decide::explain::{DestinationVerdict, write_joined};
+use crate::decide::explain::{DestinationVerdict, write_joined, write_update};
 use crate::decide::judgement::selection;
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::selected_ids::{Positions, SelectedIds};
@@ -65,9 +65,7 @@ impl<'e, 'a> MemoryExplanation<'e, 'a> {
 
     /// The verdict about the destination with this id. Costs binary searches.
     pub fn of(&self, destination_id: &str) -> Option<MemoryVerdict<'e, 'a>> {
-        let all = self.0.destinations.as_slice();
-        let position = all.binary_search_by(|known| known.id().cmp(destination_id)).ok()?;
-        self.0.verdict_at(position)
+        self.0.verdict_at(self.0.destinations.position(destination_id)?)
     }
 }
 
@@ -191,16 +189,8 @@ impl<'e, 'a> MemoryVerdict<'e, 'a> {
 
 impl fmt::Display for MemoryExplanation<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let update = self.update();
-        writeln!(
-            f,
-            "update {} ({}, {}) of profile {} in computation {}, with a memory",
-            update.id().escape_debug(),
-            update.trigger().reason(),
-            update.membership(),
-            update.profile_id().escape_debug(),
-            update.computation().id().escape_debug(),
-        )?;
+        write_update(f, self.update())?;
+        writeln!(f, ", with a memory")?;
         self.iter().try_for_each(|verdict| writeln!(f, "  {verdict}"))
     }
 }

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::cell::{LazyCell, OnceCell};
 
 use smallvec::{SmallVec, smallvec};
@@ -230,8 +229,8 @@ impl<'a> IdDigests<'a> {
 struct Listed<'a> {
     update: &'a ProfileUpdate,
     destinations: &'a Destinations,
-    of_types: OnceCell<Vec<ByDigest>>,
-    all: OnceCell<Vec<ByDigest>>,
+    of_types: OnceCell<ByDigest>,
+    all: OnceCell<ByDigest>,
 }
 
 impl<'a> Listed<'a> {
@@ -243,16 +242,16 @@ impl<'a> Listed<'a> {
     fn first_ids(
         &self,
         message: &SentMessage,
-        selected: &[ByDigest],
+        selected: &[(NameDigest, usize)],
         consent: Option<Consent>,
     ) -> Result<SmallVec<[usize; 6]>, DropReason> {
         let columns = self.destinations.settings().columns();
         let of_types =
-            || self.of_types.get_or_init(|| self.digests(|id| !columns.of_type(id.id_type()).is_empty()));
+            || self.of_types.get_or_init(|| self.such(|id| !columns.of_type(id.id_type()).is_empty()));
         // Nearly always what is selected now is what was sent then.
         let found = positions(message, selected)
             .or_else(|| positions(message, of_types()))
-            .or_else(|| positions(message, self.all.get_or_init(|| self.digests(|_| true))))
+            .or_else(|| positions(message, self.all.get_or_init(|| self.such(|_| true))))
             .ok_or(DropReason::AlreadyMessaged)?;
         let ids = self.update.external_ids();
         let is_permitted = |&position: &usize| {
@@ -264,30 +263,28 @@ impl<'a> Listed<'a> {
         }
     }
 
-    /// The IDs that these columns hold, by their digests.
-    fn of_columns(&self, columns: &[usize], chosen: &ChosenIds) -> SmallVec<[ByDigest; 4]> {
+    /// The IDs that these columns hold.
+    fn of_columns(&self, columns: &[usize], chosen: &ChosenIds) -> ByDigest {
         let ids = self.update.external_ids();
-        let by_digest =
-            |position: usize| ids.get(position).map(|id| (NameDigest::of_external_id(id.key()), position));
-        let mut digests: SmallVec<[ByDigest; 4]> =
-            chosen.of_columns(columns, ids).filter_map(by_digest).collect();
-        digests.sort_unstable();
-        digests
+        by_digest(chosen.of_columns(columns, ids).filter_map(|position| Some((position, ids.get(position)?))))
     }
 
-    fn digests(&self, is_asked_for: impl Fn(&ExternalId) -> bool) -> Vec<ByDigest> {
-        let ids = self.update.external_ids().iter().enumerate().filter(|(_, id)| is_asked_for(id));
-        let digests = ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position));
-        let mut digests: Vec<_> = digests.collect();
-        digests.sort_unstable();
-        digests
+    fn such(&self, is_asked_for: impl Fn(&ExternalId) -> bool) -> ByDigest {
+        by_digest(self.update.external_ids().iter().enumerate().filter(|(_, id)| is_asked_for(id)))
     }
 }
 
-/// An ID's digest, and where the ID stands among the update's.
-type ByDigest = (NameDigest, usize);
+/// IDs by their digests, and where each stands among the update's.
+type ByDigest = SmallVec<[(NameDigest, usize); 4]>;
 
-fn positions(message: &SentMessage, by_digest: &[ByDigest]) -> Option<SmallVec<[usize; 6]>> {
+fn by_digest<'i>(ids: impl Iterator<Item = (usize, &'i ExternalId)>) -> ByDigest {
+    let mut digests: ByDigest =
+        ids.map(|(position, id)| (NameDigest::of_external_id(id.key()), position)).collect();
+    digests.sort_unstable();
+    digests
+}
+
+fn positions(message: &SentMessage, by_digest: &[(NameDigest, usize)]) -> Option<SmallVec<[usize; 6]>> {
     let position_of = |digest: &NameDigest| {
         let found = by_digest.binary_search_by_key(digest, |&(digest, _)| digest).ok()?;
         by_digest.get(found).map(|&(_, position)| position)
