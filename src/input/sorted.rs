@@ -1,121 +1,123 @@
 //! Sorts many external IDs without looking at their texts again and again.
 //!
-//! Each ID is sorted as a small entry that holds the start of a text beside its position. A start is
-//! compared as a number, and tells nearly all texts apart; where it does not, the texts are compared.
+//! Each ID is sorted as a small entry: a number that compares as a text or a time does, beside the ID's
+//! position. Numbers are compared without a branch, and tell nearly all IDs apart; where they do not, the IDs
+//! are compared.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::mem;
 
-use crate::input::external_id::{Collection, ExternalId};
+use crate::input::external_id::ExternalId;
 use crate::input::timestamp::Timestamp;
+use crate::invariant;
 
 /// Fewer IDs than these are sorted sooner than their entries are made.
 pub(super) const MANY_IDS: usize = 24;
 
 /// Puts the IDs in the order in which an update lists them.
 pub(super) fn sort_listed(ids: &mut [ExternalId]) {
-    let mut order: Vec<Listed<'_>> = ids.iter().zip(0..).map(Listed::of).collect();
-    order.sort_unstable_by(Listed::cmp);
-    let mut order: Vec<usize> = order.into_iter().map(|entry| entry.position).collect();
-    arrange(ids, &mut order);
+    let mut entries = entries(ids);
+    sort_by_text(&mut entries, ids, ExternalId::id_type);
+    for of_type in entries.chunk_by_mut(|a, b| is_same_type(ids, a, b)) {
+        set_keys(of_type, ids, |id| age(id.created_at()));
+        of_type.sort_unstable_by_key(|entry| entry.key);
+        let of_same_age = of_type.chunk_by_mut(|a, b| a.key == b.key).filter(|entries| entries.len() > 1);
+        of_same_age.for_each(|entries| sort_by(entries, ids, ExternalId::cmp_listed));
+    }
+    arrange(ids, &mut positions(&entries));
 }
 
 /// The positions of listed IDs in the order of their identities.
 pub(super) fn positions_by_identity(ids: &[ExternalId]) -> Box<[usize]> {
-    let mut order: Vec<Identity<'_>> = ids.iter().zip(0..).map(Identity::of).collect();
+    let mut entries = entries(ids);
     // Types stand in their order already, and only the collection goes before them.
-    order.chunk_by_mut(|a, b| a.of.id_type() == b.of.id_type()).for_each(|of_type| {
-        of_type.sort_unstable_by(Identity::cmp_within_type);
-    });
-    order.sort_by_key(|entry| entry.collection);
-    order.iter().map(|entry| entry.position).collect()
+    for of_type in entries.chunk_by_mut(|a, b| is_same_type(ids, a, b)) {
+        sort_by_text(of_type, ids, ExternalId::id);
+    }
+    entries.sort_by_key(|entry| entry.of(ids).map(ExternalId::collection));
+    positions(&entries).into()
 }
 
-/// A text's first bytes, and its length as far as that is known from them: compared as the text is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Start {
-    first: u64,
-    rest: u64,
-}
-
-/// What is sorted in an ID's place to list it.
-struct Listed<'i> {
-    id_type: Start,
-    age: Age,
+/// What is sorted in an ID's place.
+struct Entry {
+    key: u128,
     position: usize,
-    of: &'i ExternalId,
 }
 
-/// A time, the latest first and an unknown one last: seconds before the end of time, and nanoseconds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Age(u64, u32);
-
-/// What is sorted in an ID's place to find its identity.
-struct Identity<'i> {
-    id: Start,
-    collection: Collection,
-    position: usize,
-    of: &'i ExternalId,
+impl Entry {
+    fn of<'i>(&self, ids: &'i [ExternalId]) -> Option<&'i ExternalId> {
+        invariant::at(ids, self.position, "an entry has the position of its ID")
+    }
 }
 
-impl Start {
-    const BYTES: usize = 15;
+fn entries(ids: &[ExternalId]) -> Vec<Entry> {
+    (0..ids.len()).map(|position| Entry { key: 0, position }).collect()
+}
 
-    #[inline]
-    fn of(text: &str) -> Self {
-        let text = text.as_bytes();
-        let mut start = [0; 16];
-        match (text.first_chunk(), start.get_mut(..text.len())) {
-            (Some(chunk), _) => start = *chunk,
-            (None, Some(whole)) => whole.copy_from_slice(text),
-            (None, None) => {}
+fn positions(entries: &[Entry]) -> Vec<usize> {
+    entries.iter().map(|entry| entry.position).collect()
+}
+
+fn set_keys(entries: &mut [Entry], ids: &[ExternalId], key: impl Fn(&ExternalId) -> u128) {
+    entries.iter_mut().for_each(|entry| entry.key = entry.of(ids).map_or(0, &key));
+}
+
+fn sort_by_text(entries: &mut [Entry], ids: &[ExternalId], text: impl Fn(&ExternalId) -> &str) {
+    set_keys(entries, ids, |id| start(text(id)));
+    entries.sort_unstable_by_key(|entry| entry.key);
+    let of_same_start = entries.chunk_by_mut(|a, b| a.key == b.key);
+    for entries in of_same_start.filter(|entries| entries.len() > 1) {
+        if entries.first().is_some_and(|entry| !is_whole(entry.key)) {
+            sort_by(entries, ids, |a, b| text(a).cmp(text(b)));
         }
-        let [.., length] = &mut start;
-        *length = text.len().min(Self::BYTES.saturating_add(1)).try_into().unwrap_or_default();
-        let number = u128::from_be_bytes(start);
-        let half = |number: u128| u64::try_from(number & u128::from(u64::MAX)).unwrap_or_default();
-        Self { first: half(number >> 64), rest: half(number) }
-    }
-
-    /// Compares the texts where their starts are the same and may be less than all of them.
-    #[inline]
-    fn cmp_texts(self, other: Self, texts: impl FnOnce() -> Ordering) -> Ordering {
-        let is_whole = (self.rest & 0xff) <= Self::BYTES as u64;
-        self.cmp(&other).then_with(|| if is_whole { Ordering::Equal } else { texts() })
     }
 }
 
-impl Age {
-    fn of(time: Option<Timestamp>) -> Self {
-        let Some((seconds, nanoseconds)) = time.map(Timestamp::seconds_and_nanoseconds) else {
-            return Self(u64::MAX, 0);
-        };
-        Self(i64::MAX.abs_diff(seconds), u32::MAX.abs_diff(nanoseconds))
-    }
+fn sort_by(
+    entries: &mut [Entry],
+    ids: &[ExternalId],
+    compare: impl Fn(&ExternalId, &ExternalId) -> Ordering,
+) {
+    entries.sort_unstable_by(|a, b| match (a.of(ids), b.of(ids)) {
+        (Some(a), Some(b)) => compare(a, b),
+        _ => Ordering::Equal,
+    });
 }
 
-impl<'i> Listed<'i> {
-    fn of((id, position): (&'i ExternalId, usize)) -> Self {
-        Self { id_type: Start::of(id.id_type()), age: Age::of(id.created_at()), position, of: id }
-    }
-
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_type = self.id_type.cmp_texts(other.id_type, || self.of.id_type().cmp(other.of.id_type()));
-        by_type.then_with(|| self.age.cmp(&other.age)).then_with(|| self.of.cmp_listed(other.of))
-    }
+fn is_same_type(ids: &[ExternalId], a: &Entry, b: &Entry) -> bool {
+    a.of(ids).map(ExternalId::id_type) == b.of(ids).map(ExternalId::id_type)
 }
 
-impl<'i> Identity<'i> {
-    fn of((id, position): (&'i ExternalId, usize)) -> Self {
-        Self { id: Start::of(id.id()), collection: id.collection(), position, of: id }
-    }
+const START_BYTES: usize = 15;
 
-    fn cmp_within_type(&self, other: &Self) -> Ordering {
-        let by_id = || self.id.cmp_texts(other.id, || self.of.id().cmp(other.of.id()));
-        self.collection.cmp(&other.collection).then_with(by_id)
+/// A text's first bytes, and its length as far as that is known from them: compared as the text is, or
+/// the same for texts that are longer.
+#[inline]
+fn start(text: &str) -> u128 {
+    let text = text.as_bytes();
+    let mut start = [0; 16];
+    match (text.first_chunk(), start.get_mut(..text.len())) {
+        (Some(chunk), _) => start = *chunk,
+        (None, Some(whole)) => whole.copy_from_slice(text),
+        (None, None) => {}
     }
+    let [.., length] = &mut start;
+    *length = text.len().min(START_BYTES.saturating_add(1)).try_into().unwrap_or_default();
+    u128::from_be_bytes(start)
+}
+
+/// Whether the start is all of its text.
+fn is_whole(start: u128) -> bool {
+    start & 0xff <= START_BYTES as u128
+}
+
+/// The time, the latest first and an unknown one last.
+#[inline]
+fn age(time: Option<Timestamp>) -> u128 {
+    let Some((seconds, nanoseconds)) = time.map(Timestamp::seconds_and_nanoseconds) else { return u128::MAX };
+    u128::from(i64::MAX.abs_diff(seconds)) << 32 | u128::from(u32::MAX.abs_diff(nanoseconds))
 }
 
 /// Moves to each place the ID whose position stands there, with one swap per ID that moves.
@@ -140,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::build::at;
+    use crate::input::external_id::Collection;
 
     /// Around the length that a start holds, and with every kind of byte at its end.
     #[test]
@@ -153,18 +156,22 @@ mod tests {
             }
         }
         for (a, b) in texts.iter().flat_map(|a| texts.iter().map(move |b| (a, b))) {
-            let by_start = Start::of(a).cmp_texts(Start::of(b), || a.cmp(b));
-            assert_eq!(by_start, a.cmp(b), "{a:?} {b:?}");
+            match start(a).cmp(&start(b)) {
+                Ordering::Equal if is_whole(start(a)) => assert_eq!(a, b),
+                Ordering::Equal => assert!(a.len() > START_BYTES && b.len() > START_BYTES, "{a:?} {b:?}"),
+                by_start => assert_eq!(by_start, a.cmp(b), "{a:?} {b:?}"),
+            }
         }
-        // Most are told apart by their starts.
-        assert_eq!(
-            Start::of("twenty bytes or more").cmp(&Start::of("twenty bytes or less")),
-            Ordering::Equal
-        );
-        assert_eq!(
-            Start::of("fifteen bytes a").cmp_texts(Start::of("fifteen bytes a"), || panic!()),
-            Ordering::Equal
-        );
+        assert!(is_whole(start("fifteen bytes a")) && !is_whole(start("sixteen bytes ab")));
+    }
+
+    #[test]
+    fn the_latest_is_the_youngest() {
+        let times =
+            ["9999-12-31T23:59:59.999999999Z", "1970-01-01T00:00:00.000000001Z", "1970-01-01T00:00:00Z"];
+        let times = times.into_iter().chain(["1969-12-31T23:59:59.999999999Z", "0000-01-01T00:00:00Z"]);
+        let ages: Vec<u128> = times.map(|time| age(Some(time.parse().unwrap()))).chain([age(None)]).collect();
+        assert!(ages.is_sorted_by(|a, b| a < b), "{ages:?}");
     }
 
     #[test]
