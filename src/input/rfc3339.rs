@@ -8,9 +8,9 @@ use time::{Date, Month, Time, UtcDateTime};
 /// `None` says nothing but that this is another text.
 pub(super) fn usual(text: &str) -> Option<UtcDateTime> {
     let (whole, rest) = text.as_bytes().split_first_chunk::<19>()?;
-    let [century, _, year, _, _, month, _, _] = numbers(whole.first_chunk()?, b"0000-00-")?;
-    let [hour, _, _, minute, _, _, second, _] = numbers(whole.last_chunk()?, b"00:00:00")?;
-    let [day, ..] = numbers(whole.get(8..16)?.first_chunk()?, b"00T00:00")?;
+    let [century, _, year, _, _, month, _, _] = numbers(*whole.first_chunk()?, *b"0000-00-")?;
+    let [hour, _, _, minute, _, _, second, _] = numbers(*whole.last_chunk()?, *b"00:00:00")?;
+    let [day, ..] = numbers(*whole.get(8..16)?.first_chunk()?, *b"00T00:00")?;
     let year = i32::from(century).wrapping_mul(100).wrapping_add(year.into());
     let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
     let time = Time::from_hms_nano(hour, minute, second, nanoseconds(rest)?).ok()?;
@@ -21,9 +21,9 @@ pub(super) fn usual(text: &str) -> Option<UtcDateTime> {
 /// has zeros, and elsewhere what the form has. Eight bytes at once: a look at each by itself would cost more
 /// than the rest.
 #[inline]
-fn numbers(text: &[u8; 8], form: &[u8; 8]) -> Option<[u8; 8]> {
+fn numbers(text: [u8; 8], form: [u8; 8]) -> Option<[u8; 8]> {
     // With the form taken away, digits are their values, and all else is nothing.
-    let values = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*form);
+    let values = u64::from_le_bytes(text) ^ u64::from_le_bytes(form);
     let others = u64::from_le_bytes(form.map(|byte| if byte == b'0' { 0 } else { u8::MAX }));
     let of_more_than_four_bits =
         (values | values.wrapping_add(u64::from_le_bytes([6; 8]))) & u64::from_le_bytes([0xf0; 8]);

@@ -61,7 +61,9 @@ fn positions(entries: &[Entry]) -> Vec<usize> {
 }
 
 fn set_keys(entries: &mut [Entry], ids: &[ExternalId], key: impl Fn(&ExternalId) -> u128) {
-    entries.iter_mut().for_each(|entry| entry.key = entry.of(ids).map_or(0, &key));
+    for entry in entries {
+        entry.key = entry.of(ids).map_or(0, &key);
+    }
 }
 
 fn sort_by_text(entries: &mut [Entry], ids: &[ExternalId], text: impl Fn(&ExternalId) -> &str) {
@@ -178,18 +180,22 @@ mod tests {
     fn many_ids_are_sorted_as_few_are() {
         let ids = |count: usize| -> Vec<ExternalId> {
             let id = |number: usize| {
-                let scattered = number * 7_919 % 1_009;
+                // The last hundred have the types and ids of the first, in the other collection.
+                let scattered = number % 400 * 7_919 % 1_009;
                 let types = ["email", "phone", "a type of some length", "a type of some length too", "e"];
                 let id = match scattered % 3 {
                     0 => format!("{scattered}"),
                     1 => format!("a person@example.com {scattered}"),
                     _ => format!("{scattered}@example.com, a person"),
                 };
-                let collection = [Collection::Users, Collection::Users, Collection::Accounts];
+                let collection = match (scattered / 7).is_multiple_of(3) == (number < 400) {
+                    true => Collection::Users,
+                    false => Collection::Accounts,
+                };
                 ExternalId::new(types[scattered % types.len()], id)
                     .unwrap()
-                    .with_collection(collection[scattered / 7 % 3])
-                    .maybe_created_at((scattered % 4 != 0).then(|| at((scattered % 90) as i128)))
+                    .with_collection(collection)
+                    .maybe_created_at((!scattered.is_multiple_of(4)).then(|| at((scattered % 90) as i128)))
             };
             (0..count).map(id).collect()
         };
