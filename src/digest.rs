@@ -95,15 +95,13 @@ pub(crate) struct Hex {
 impl Hex {
     /// The prefix has at most four characters.
     pub(crate) fn new(prefix: &'static str, bytes: &[u8]) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or_default();
-        let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]);
         let mut text = [0; 36];
-        let mut length: usize = 0;
-        for (slot, character) in text.iter_mut().zip(prefix.bytes().chain(digits)) {
-            *slot = character;
-            length = length.saturating_add(1);
+        let (start, digits) = text.split_at_mut(prefix.len().min(4));
+        start.copy_from_slice(prefix.as_bytes().get(..start.len()).unwrap_or_default());
+        for ([high, low], byte) in digits.as_chunks_mut().0.iter_mut().zip(bytes) {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
         }
+        let length = bytes.len().saturating_mul(2).saturating_add(start.len());
         Self { text, length }
     }
 
@@ -112,6 +110,13 @@ impl Hex {
         debug_assert!(text.is_some(), "a prefix has at most four characters");
         text.unwrap_or_default()
     }
+}
+
+/// Computed and not looked up, so that all digits of a text are made at once.
+#[inline]
+fn digit(value: u8) -> u8 {
+    let to_letter = if value > 9 { b'a' - b'0' - 10 } else { 0 };
+    value.wrapping_add(b'0').wrapping_add(to_letter)
 }
 
 /// A public type of as many bytes as the integer has, with a text form of an optional prefix and two

@@ -14,6 +14,7 @@ pub(crate) mod name_digest;
 pub(crate) mod profile_ids;
 pub(crate) mod read;
 mod rfc3339;
+mod sorted;
 pub(crate) mod timestamp;
 pub(crate) mod trigger;
 pub(crate) mod update;

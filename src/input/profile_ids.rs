@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::input::external_id::{ExternalId, ExternalIdKey};
+use crate::input::sorted::{self, MANY_IDS};
 use crate::invariant;
 
 /// IDs sorted by type and, within a type, from latest to earliest, with the order of their
@@ -27,12 +28,12 @@ impl ExternalIds {
     /// An identity that is listed twice counts once. Costs a sort of the IDs, in their place.
     pub(crate) fn new(mut ids: Vec<ExternalId>) -> Self {
         if !is_latest_first(&ids) {
-            ids.sort_unstable_by(ExternalId::cmp_listed);
+            sort_listed(&mut ids);
         }
         let mut by_identity = positions_by_identity(&ids);
         if has_repeats(&ids, &by_identity) {
             ids = each_once(ids);
-            ids.sort_unstable_by(ExternalId::cmp_listed);
+            sort_listed(&mut ids);
             by_identity = positions_by_identity(&ids);
         }
         if ids.capacity().saturating_sub(ids.len()) > SPARE_IDS {
@@ -71,10 +72,20 @@ fn is_latest_first(ids: &[ExternalId]) -> bool {
     ids.is_sorted_by(|a, b| a.cmp_listed(b).is_le())
 }
 
+fn sort_listed(ids: &mut [ExternalId]) {
+    match ids.len() {
+        ..MANY_IDS => ids.sort_unstable_by(ExternalId::cmp_listed),
+        _ => sorted::sort_listed(ids),
+    }
+}
+
 /// None where this is the order in which the IDs stand, each once.
 fn positions_by_identity(ids: &[ExternalId]) -> Box<[usize]> {
     if ids.is_sorted_by(|a, b| a.key() < b.key()) {
         return Box::default();
+    }
+    if ids.len() >= MANY_IDS {
+        return sorted::positions_by_identity(ids);
     }
     let mut ranked: SmallVec<[(&ExternalIdKey, usize); 8]> =
         ids.iter().map(ExternalId::key).zip(0..).collect();
@@ -83,8 +94,10 @@ fn positions_by_identity(ids: &[ExternalId]) -> Box<[usize]> {
 }
 
 fn has_repeats(ids: &[ExternalId], by_identity: &[usize]) -> bool {
-    let key = |position: usize| invariant::at(ids, position, EACH_ONCE).map(ExternalId::key);
-    by_identity.windows(2).any(|pair| matches!(pair, [a, b] if key(*a) == key(*b)))
+    let at = |position: usize| invariant::at(ids, position, EACH_ONCE);
+    // Most differ in the id, which is looked at first.
+    let is_repeat = |(a, b): (&ExternalId, &ExternalId)| a.id() == b.id() && a.key() == b.key();
+    by_identity.windows(2).any(|pair| matches!(pair, [a, b] if at(*a).zip(at(*b)).is_some_and(is_repeat)))
 }
 
 /// A sort that is unstable will do, because it makes no difference which repeat is merged into which.

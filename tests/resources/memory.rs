@@ -6,7 +6,7 @@ use idgroup::compare::{
     Comparator, Comparison, ComparisonBudget, ComparisonKey, ComparisonOutcome, Encoder, Extent, Message,
     NextStep, OutboundSample, compare_events, compare_streams,
 };
-use idgroup::{Amplification, Destinations, Flow, ProfileUpdate, decide, decide_legacy};
+use idgroup::{Amplification, Destinations, ExternalId, Flow, ProfileUpdate, decide, decide_legacy};
 
 use crate::build::{self, destinations};
 use crate::counting_allocator::{Heap, measure};
@@ -349,6 +349,43 @@ fn reading_an_update_takes_at_most_three_times_the_bytes_of_its_line() {
         assert!(heap.kept <= 2 * line.len().cast_signed(), "{} bytes: {heap:?}", line.len());
         drop(update);
     }
+}
+
+/// An ID that says no more than it must takes a fourth of the bytes that it has in memory: there it is
+/// the number of IDs that bounds what is held, three times while their list grows.
+#[test]
+fn reading_many_short_ids_takes_at_most_what_so_many_ids_take() {
+    // And its place among the identities.
+    let id_bytes = size_of::<ExternalId>() + size_of::<usize>();
+    assert!(id_bytes <= 112, "{id_bytes}");
+    for ids in [64, 65, 1_024, 1_025, 40_000] {
+        let all: Vec<String> = (0..ids).map(|number| format!(r#"{{"type":"e","id":"{number}"}}"#)).collect();
+        let line = line_of_ids(&all.join(","));
+        let (update, heap) = measure(|| serde_json::from_str::<ProfileUpdate>(&line).unwrap());
+        println!("{ids} short IDs in a line of {} bytes: {heap:?}", line.len());
+        assert_eq!(update.external_ids().len(), ids);
+        assert!(heap.peak <= (3 * ids * id_bytes).cast_signed() + KIB, "{heap:?}");
+        assert!(heap.peak <= 14 * line.len().cast_signed(), "{heap:?}");
+        drop(update);
+    }
+}
+
+/// What is refused is read to its end, and not kept until then.
+#[test]
+fn reading_many_ids_that_are_refused_holds_none_of_them() {
+    let peaks = [10, 100_000].map(|ids| {
+        let line = line_of_ids(&vec!["{}"; ids].join(","));
+        let (refused, heap) = measure(|| serde_json::from_str::<ProfileUpdate>(&line));
+        assert!(refused.unwrap_err().to_string().contains("`external_ids[0].type` is missing"));
+        heap.peak
+    });
+    assert_eq!(peaks[0], peaks[1]);
+}
+
+fn line_of_ids(ids: &str) -> String {
+    format!(
+        r#"{{"id":"upd_1","space_id":"spa_1","profile_id":"use_1","computation":{{"id":"aud_1"}},"membership":"in","trigger":{{"reason":"value_changed"}},"external_ids":[{ids}]}}"#
+    )
 }
 
 /// Texts of up to 23 bytes lie in the update itself.

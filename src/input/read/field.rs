@@ -97,6 +97,7 @@ impl<T> Field<List<T>> {
     }
 }
 
+#[inline]
 pub(crate) fn non_empty<'a, T: From<Cow<'a, str>>>(
     name: &str,
     text: impl Into<Cow<'a, str>>,

@@ -13,6 +13,7 @@ mod routing;
 mod segment;
 mod shadow;
 
+use std::mem;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub struct Making<'m> {
     /// Writes what is printed, where it need not wait for what other workers print.
     write: Option<&'m mut WriteEarly<'m>>,
     pub tally: &'m mut Tally,
-    /// What is heard while the update is decided; forgotten if it belongs in the slow lane.
+    /// Where is counted what is heard while the update is decided; forgotten if it belongs in the slow lane.
     pub counts: Counts,
     /// What was sent, once that is known.
     sent: Option<Amplification>,
@@ -252,17 +253,21 @@ impl Desk {
         made.tally.updates += 1;
         made.tally.updates_without_destinations += u64::from(destinations.is_empty());
         made.tally.look_alikes.look_at(update, line);
+        // What is heard of one update is told from what was heard before only where that is asked.
+        let one_by_one = self.fast_lane.is_some() || self.reporting == Reporting::On;
+        let counts = if one_by_one { Counts::default() } else { mem::take(&mut made.tally.counts) };
         let mut making = Making {
             output: &mut made.output,
             rejects: &mut made.rejects,
             write: write.map(|write| write as _),
             tally: &mut made.tally,
-            counts: Counts::default(),
+            counts,
             sent: None,
             fast_lane: self.fast_lane,
         };
         let given = Given { update, line, origin, destinations };
         match task.decide(given, &mut making) {
+            Lane::Fast if !one_by_one => making.tally.counts = making.counts,
             Lane::Fast => {
                 making.tally.counts.merge(&making.counts);
                 if let (Reporting::On, Some(sent)) = (self.reporting, making.sent) {
@@ -331,7 +336,7 @@ impl Made {
     }
 
     pub fn clear(&mut self) {
-        const KEPT_CAPACITY: usize = 256 * 1024;
+        const KEPT_CAPACITY: usize = 512 * 1024;
         for bytes in [&mut self.output, &mut self.rejects, &mut self.slow] {
             bytes.clear();
             bytes.shrink_to(KEPT_CAPACITY);

@@ -8,7 +8,7 @@ use idgroup::ProfileUpdate;
 use crate::deciding::Made;
 
 /// What is kept allocated for the next use, so that one long line does not stay in memory.
-const KEPT_CAPACITY: usize = 256 * 1024;
+const KEPT_CAPACITY: usize = 512 * 1024;
 
 /// Whole pieces of an input, and what was made of them. There is a fixed number of chunks, used again
 /// and again: more than they hold is not in memory.

@@ -21,8 +21,9 @@ pub use update::read_update;
 
 use crate::failure::Failure;
 
-/// What is read at once, and so about what a chunk holds.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// What is read at once, and so about what a chunk holds: enough work to outlast the time that other
+/// threads may have to wait for a processor.
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Fills chunks in the order of the input.
 pub struct Reader {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::program::{Folder, amplifying, of_email, replay, update, update_ids};
 
-/// Enough for dozens of chunks: updates of every kind, of very different sizes, and bad lines between.
+/// Updates of every kind, of very different sizes, and bad lines between.
 fn varied(updates: usize) -> String {
     let mut input = String::new();
     for number in 0..updates {
@@ -35,10 +35,18 @@ fn all_of(folder: &Folder, flags: &[&str], files: &[&str], jobs: &str) -> [Strin
     [run.stdout, summary.into(), folder.read("rejects.ndjson"), folder.read("slow.ndjson")]
 }
 
+/// With a computation that nobody is in and that has so many destinations, a chunk holds a hundred updates,
+/// and the input is dozens of chunks.
+fn with_many_of_nobody(destinations: &str) -> String {
+    let many: Vec<String> = (0..98).map(|id| format!(r#"{{"id":"dst_{id}"}}"#)).collect();
+    let many = format!(r#"{{"aud_of_nobody":[{}],"#, many.join(","));
+    std::fs::read_to_string(destinations).unwrap().replacen('{', &many, 1)
+}
+
 #[test]
 fn any_number_of_jobs_leaves_the_same() {
     let folder = Folder::new("any_number_of_jobs_leaves_the_same");
-    let destinations = folder.destinations();
+    let destinations = folder.write("destinations_of_many.json", with_many_of_nobody(&folder.destinations()));
     let others = folder.write("others.json", r#"{"aud_1": [{"id": "dst_ads"}, {"id": "dst_crm"}]}"#);
     let rollout = folder.write(
         "rollout.json",
