@@ -181,9 +181,9 @@ impl Flag {
     /// Whether this flag admits the space: always the same answer, and a larger share admits more
     /// spaces and never others. Costs a hash of both names.
     pub fn admits(&self, space_id: &str) -> bool {
-        let mut digest = Digest::with_prefix("idgroup/rollout/1");
-        digest.text(&self.name).text(space_id);
-        let place = digest.first_half().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let hash =
+            Digest::first_half_of("idgroup/rollout/1", |digest| _ = digest.text(&self.name).text(space_id));
+        let place = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         // The place of the space in 0..10,000, in proportion to its place among all 2^64.
         let basis_point = u128::from(place).wrapping_mul(Share::ALL.0.into()) >> 64;
         basis_point < self.share.0.into()
