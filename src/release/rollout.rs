@@ -281,10 +281,7 @@ impl<'de> Read<'de> for Rollout {
         Ok(Self {
             flag: raw.flag.read_required("flag")?,
             gate: raw.gate.read_optional("gate")?.unwrap_or_default(),
-            comparing: match raw.compare.optional("compare")? {
-                Some(Switch(true)) => Comparing::On,
-                Some(Switch(false)) | None => Comparing::Off,
-            },
+            comparing: raw.compare.read_optional("compare")?.unwrap_or_default(),
         })
     }
 }
@@ -318,4 +315,32 @@ impl<'de> Read<'de> for Gate {
     }
 }
 
-deserialize_by_read!(Rollout, Flag, Gate);
+impl<'de> Read<'de> for Share {
+    type Raw = Field<Number>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        Self::checked(raw.value()?.0)
+    }
+}
+
+deserialize_by_read!(Rollout, Flag, Gate, Share);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rollout_is_made_of_is_read_by_itself() {
+        for (json, comparing) in [("true", Comparing::On), ("false", Comparing::Off)] {
+            assert_eq!(serde_json::from_str::<Comparing>(json).unwrap(), comparing);
+            assert_eq!(serde_json::to_string(&comparing).unwrap(), json);
+        }
+        for share in [Share::NONE, Share::ALL] {
+            let json = serde_json::to_string(&share).unwrap();
+            assert_eq!(serde_json::from_str::<Share>(&json).unwrap(), share);
+        }
+        let refused = |json| serde_json::from_str::<Share>(json).unwrap_err().to_string();
+        assert_eq!(refused("10001"), "`share_basis_points` is 10001, expected 0 to 10000");
+        assert!(serde_json::from_str::<Comparing>("\"on\"").is_err());
+    }
+}
