@@ -1,36 +1,81 @@
 //! SHA-256 over length-prefixed texts, cut to 16 or 8 bytes: what group hashes, message ids, delivery
 //! keys, the cuts of a rollout, and the keys and digests of memories are made of.
 
-use sha2::{Digest as _, Sha256};
+use sha2::block_api::compress256;
 
 use crate::input::error::{InputError, Problem, excerpt};
 
 /// A hash in the making. Each use has a prefix of its own, so that none can be taken for another.
-#[derive(Clone)]
+///
+/// Texts are short, and are gathered until there are whole blocks to hash: an update has ten hashes of one
+/// to four blocks, and handing their texts to a hasher one by one takes as long as hashing them.
 pub(crate) struct Digest {
-    hashed: Sha256,
-    /// What is yet to be hashed. Texts are short, and hashing a few bytes at a time costs more than
-    /// gathering them.
-    gathered: [u8; GATHERED_BYTES],
+    blocks: Blocks,
+    /// What is yet to be hashed, and behind it zeros, with room for the padding.
+    gathered: [u8; GATHERED_BYTES + BLOCK_BYTES],
     length: usize,
 }
 
+/// What many hashes begin with.
+#[derive(Clone)]
+pub(crate) struct Beginning {
+    blocks: Blocks,
+    /// Less than a block that is yet to be hashed, and behind it zeros, with room for what comes and the
+    /// padding.
+    rest: [u8; 2 * BLOCK_BYTES],
+    length: usize,
+}
+
+/// The whole blocks that have been hashed.
+#[derive(Clone)]
+struct Blocks {
+    state: [u32; 8],
+    bytes: u64,
+}
+
+const BLOCK_BYTES: usize = 64;
+
 /// Four blocks: as much as a group of five IDs has.
-const GATHERED_BYTES: usize = 256;
+const GATHERED_BYTES: usize = 4 * BLOCK_BYTES;
+
+/// FIPS 180-4, section 5.3.3: the fractional parts of the square roots of the first eight primes.
+const INITIAL_STATE: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 impl Digest {
-    pub(crate) fn with_prefix(prefix: &'static str) -> Self {
-        let mut digest = Self { hashed: Sha256::new(), gathered: [0; GATHERED_BYTES], length: 0 };
-        digest.push(prefix.as_bytes());
-        digest
+    /// The first 16 bytes of the hash of the prefix and of what is put behind it.
+    pub(crate) fn first_half_of(prefix: &'static str, put: impl FnOnce(&mut Self)) -> [u8; 16] {
+        // Made and used where it is: to move it costs as much as to hash a block.
+        let mut digest = Self::EMPTY;
+        put(digest.push(prefix.as_bytes()));
+        digest.first_half()
     }
+
+    /// The prefix and what is put behind it, hashed once for many continuations.
+    #[inline]
+    pub(crate) fn beginning_of(prefix: &'static str, put: impl FnOnce(&mut Self)) -> Beginning {
+        let mut digest = Self::EMPTY;
+        put(digest.push(prefix.as_bytes()));
+        let (blocks, rest) = digest.gathered.get(..digest.length).unwrap_or_default().as_chunks();
+        digest.blocks.hash(blocks);
+        let mut beginning =
+            Beginning { blocks: digest.blocks, rest: [0; 2 * BLOCK_BYTES], length: rest.len() };
+        beginning.rest.get_mut(..rest.len()).unwrap_or_default().copy_from_slice(rest);
+        beginning
+    }
+
+    const EMPTY: Self = Self {
+        blocks: Blocks { state: INITIAL_STATE, bytes: 0 },
+        gathered: [0; GATHERED_BYTES + BLOCK_BYTES],
+        length: 0,
+    };
 
     /// The length of the text in bytes, as four bytes with the highest first, and the text.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         // No text of 4 GiB has ever been parsed into memory next to its update.
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
         let end = self.length.saturating_add(length.len()).saturating_add(text.len());
-        let free = self.gathered.get_mut(self.length..end);
+        let free = if end <= GATHERED_BYTES { self.gathered.get_mut(self.length..end) } else { None };
         match free.and_then(<[u8]>::split_first_chunk_mut) {
             Some((of_length, of_text)) => {
                 *of_length = length;
@@ -47,42 +92,85 @@ impl Digest {
         self.push(bytes)
     }
 
-    /// Hashes what has been gathered, so that clones have it done.
-    pub(crate) fn hash_gathered(&mut self) {
-        self.hashed.update(self.gathered.get(..self.length).unwrap_or_default());
-        self.length = 0;
-    }
-
-    /// The first 16 bytes of the hash.
-    pub(crate) fn first_half(&mut self) -> [u8; 16] {
-        self.first_bytes()
-    }
-
-    /// The first 8 bytes of the hash.
-    pub(crate) fn first_quarter(&mut self) -> [u8; 8] {
-        self.first_bytes()
-    }
-
-    fn first_bytes<const N: usize>(&mut self) -> [u8; N]
-    where
-        [u8; N]: Default,
-    {
-        self.hash_gathered();
-        let whole: [u8; 32] = self.hashed.finalize_reset().into();
-        debug_assert!(N <= whole.len(), "a hash has 32 bytes");
-        whole.first_chunk().copied().unwrap_or_default()
+    fn first_half(&mut self) -> [u8; 16] {
+        self.blocks.finish(&mut self.gathered, self.length)
     }
 
     fn push(&mut self, bytes: &[u8]) -> &mut Self {
         let end = self.length.saturating_add(bytes.len());
-        if let Some(free) = self.gathered.get_mut(self.length..end) {
-            free.copy_from_slice(bytes);
-            self.length = end;
-        } else {
-            self.hash_gathered();
-            self.hashed.update(bytes);
+        match self.gathered.get_mut(self.length..end) {
+            Some(free) if end <= GATHERED_BYTES => {
+                free.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => self.push_in_parts(bytes),
         }
         self
+    }
+
+    #[cold]
+    fn push_in_parts(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let free = GATHERED_BYTES.saturating_sub(self.length);
+            let (part, others) = bytes.split_at_checked(free).unwrap_or((bytes, &[]));
+            self.push(part);
+            self.hash_whole_blocks();
+            bytes = others;
+        }
+    }
+
+    fn hash_whole_blocks(&mut self) {
+        let (blocks, rest) = self.gathered.get(..self.length).unwrap_or_default().as_chunks();
+        self.blocks.hash(blocks);
+        let (whole, rest) = (self.length.saturating_sub(rest.len()), rest.len());
+        self.gathered.copy_within(whole..self.length, 0);
+        self.gathered.get_mut(rest..self.length).unwrap_or_default().fill(0);
+        self.length = rest;
+    }
+}
+
+impl Beginning {
+    /// The first 16 bytes of the hash of this and of what is put behind it.
+    pub(crate) fn first_half_of(&self, put: impl FnOnce(&mut Digest)) -> [u8; 16] {
+        let mut digest = Digest { blocks: self.blocks.clone(), ..Digest::EMPTY };
+        digest.push(self.rest.get(..self.length).unwrap_or_default());
+        put(&mut digest);
+        digest.first_half()
+    }
+
+    /// The first 16 bytes of the hash of this and of 16 bytes more.
+    pub(crate) fn first_half_with(&self, end: &[u8; 16]) -> [u8; 16] {
+        let mut rest = self.rest;
+        let length = self.length.saturating_add(end.len());
+        if let Some(free) = rest.get_mut(self.length..length) {
+            free.copy_from_slice(end);
+        }
+        self.blocks.clone().finish(&mut rest, length)
+    }
+}
+
+impl Blocks {
+    fn hash(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
+        compress256(&mut self.state, blocks);
+        self.bytes = self.bytes.wrapping_add(blocks.as_flattened().len() as u64);
+    }
+
+    /// The first half of the hash of these blocks and of the first `length` of these bytes, behind which
+    /// there are only zeros, enough for the padding: a bit, zeros to the end of a block but for eight bytes,
+    /// and there the number of all bits (FIPS 180-4, section 5.1.1).
+    fn finish(&mut self, bytes: &mut [u8], length: usize) -> [u8; 16] {
+        let bits = self.bytes.wrapping_add(length as u64).wrapping_mul(8);
+        let end = length.saturating_add(9).next_multiple_of(BLOCK_BYTES);
+        debug_assert!(end <= bytes.len(), "there is room for the padding");
+        if let Some((zeros, last)) = bytes.get_mut(length..end).and_then(<[u8]>::split_last_chunk_mut) {
+            if let Some(first) = zeros.first_mut() {
+                *first = 0x80;
+            }
+            *last = bits.to_be_bytes();
+        }
+        self.hash(bytes.get(..end).unwrap_or_default().as_chunks().0);
+        let [a, b, c, d, ..] = self.state.map(u128::from);
+        (a << 96 | b << 64 | c << 32 | d).to_be_bytes()
     }
 }
 
@@ -196,6 +284,8 @@ mod tests {
     use alloc::string::String;
     use alloc::vec::Vec;
 
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     /// The texts end at, before and behind every edge: of a block, and of what is gathered.
@@ -204,18 +294,22 @@ mod tests {
         for length in (0..20).chain(40..70).chain(230..280).chain([1_000]) {
             let text: String = ('a'..='z').cycle().take(length).collect();
             for repeats in [1, 2, 7] {
-                let mut digest = Digest::with_prefix("prefix");
+                let put = |digest: &mut Digest| {
+                    (0..repeats).for_each(|repeat| _ = digest.text(&text).bytes(&[repeat; 3]));
+                };
                 let mut expected = Vec::from(*b"prefix");
                 for repeat in 0..repeats {
-                    digest.text(&text).bytes(&[repeat; 3]);
                     expected.extend(u32::try_from(length).unwrap().to_be_bytes());
                     expected.extend(text.bytes().chain([repeat; 3]));
                 }
-                let mut hashed = digest.clone();
-                hashed.hash_gathered();
-                let expected: [u8; 32] = Sha256::digest(expected).into();
-                assert_eq!(digest.first_half(), expected[..16], "{repeats} of {length}");
-                assert_eq!(hashed.first_half(), expected[..16], "{repeats} of {length}");
+                let half = |bytes: &[u8]| Sha256::digest(bytes)[..16].to_vec();
+                assert_eq!(Digest::first_half_of("prefix", put), *half(&expected), "{repeats} of {length}");
+                let beginning = Digest::beginning_of("prefix", put);
+                expected.extend([9; 16]);
+                assert_eq!(beginning.first_half_with(&[9; 16]), *half(&expected), "{repeats} of {length}");
+                let more = beginning.first_half_of(|digest| _ = digest.bytes(&[9; 16]).bytes(&[8; 99]));
+                expected.extend([8; 99]);
+                assert_eq!(more, *half(&expected), "{repeats} of {length}");
             }
         }
     }

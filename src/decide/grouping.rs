@@ -1,88 +1,143 @@
-//! Grouping: settings that send the same set of external IDs share an event.
+//! Grouping: destinations that are sent the same set of external IDs share an event.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use core::mem;
 
 use smallvec::SmallVec;
 
-use crate::decide::judgement::Judgement;
-use crate::decide::settings::{Setting, bit_of};
+use crate::decide::destinations::Destinations;
+use crate::decide::judgement::selection;
+use crate::decide::latest_id::ChosenIds;
+use crate::decide::settings::{Choice, bit_of};
 use crate::event::IdGroupEvent;
-use crate::event::id_group::MessageIds;
-use crate::event::selected_ids::Positions;
+use crate::event::id_group::{IdGroup, IdGroupHash, MessageIds};
+use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::event::sent_to::SentTo;
+use crate::input::update::ProfileUpdate;
 
-/// Settings whose destinations are sent the same, and which of the update's IDs.
-struct Sending<'s, 'a> {
-    settings: &'s [Footprint<'a>],
-    external_ids: Positions,
-    /// The same for the same set, and compared at once where positions would be compared one by one:
-    /// a bit for each, which positions share that are so many apart as there are bits.
-    outline: u64,
+/// Destinations with one setting that are sent the same.
+pub(crate) struct Sending<'s, 'a> {
+    pub(crate) ids: Sent<'s>,
+    /// Ascending, at least one.
+    pub(crate) members: &'a [usize],
 }
 
-/// A setting that is sent something, and its columns that hold an ID: where they are the same, so is what
-/// is sent. `None` says nothing.
+/// Which IDs are sent.
 #[derive(Clone, Copy)]
-struct Footprint<'a> {
-    columns: Option<u64>,
-    setting: &'a Setting,
+pub(crate) enum Sent<'s> {
+    /// What this chooses.
+    Chosen(&'s Choice),
+    /// Those at these positions, ascending.
+    These(&'s [usize]),
 }
 
-/// With up to so many IDs no two share a bit, and an outline says all.
-const OUTLINED_IDS: usize = u64::BITS as usize;
+/// What all destinations have in common that are decided about together.
+pub(crate) struct Grouping<'g, 'a> {
+    pub(crate) update: &'a ProfileUpdate,
+    pub(crate) destinations: &'a Destinations,
+    pub(crate) chosen: &'g ChosenIds,
+    /// For each of the update's IDs the hash of the group of it alone, where that is known; or none at all.
+    pub(crate) hashes: &'g [Option<IdGroupHash>],
+}
 
-impl<'a> Judgement<'a> {
-    pub(super) fn events(&self) -> Vec<IdGroupEvent<'a>> {
-        let footprint = |setting| Footprint { columns: self.filled_columns(setting), setting };
-        let mut settings: SmallVec<[Footprint<'a>; 8]> = self.sending().map(footprint).collect();
-        if settings.is_empty() {
+/// A sending, and a bit for each of its columns that holds an ID: where they are the same, so is what is sent.
+/// No bit says nothing.
+struct Footprint<'s, 'a> {
+    columns: u64,
+    sending: &'s Sending<'s, 'a>,
+}
+
+/// Sendings whose footprints are the same, and the set of IDs.
+struct Alike<'f, 's, 'a> {
+    /// A bit for each ID, which positions share that are so many apart as there are bits: the same for the
+    /// same set, and compared at once where positions would be compared one by one.
+    outline: u64,
+    ids: Positions,
+    first_member: Option<usize>,
+    footprints: &'f [Footprint<'s, 'a>],
+}
+
+impl<'a> Grouping<'_, 'a> {
+    /// One event for each distinct set of IDs, by its first destination. Costs sorts of the sendings and of
+    /// the sets, and hashes for each set.
+    pub(crate) fn events(&self, sendings: &[Sending<'_, 'a>]) -> Vec<IdGroupEvent<'a>> {
+        if sendings.is_empty() {
             return Vec::new();
         }
-        settings.sort_unstable_by_key(|of| of.columns);
-        let alike = settings.chunk_by(|a, b| a.columns.is_some() && a.columns == b.columns);
-        let mut sending: SmallVec<[Sending<'_, 'a>; 8]> =
-            alike.filter_map(|settings| Sending::new(settings, self)).collect();
-        let says_all = self.update.external_ids().len() <= OUTLINED_IDS;
-        sending.sort_unstable_by(|a, b| a.cmp_sets(b, says_all));
+        // Lists are filled where they are: to move one costs more than to fill it.
+        let mut footprints: SmallVec<[Footprint<'_, 'a>; 8]> = SmallVec::new();
+        footprints.extend(sendings.iter().map(|sending| self.footprint(sending)));
+        // The stable sort is faster where many are the same, and keeps members in order.
+        footprints.sort_by_key(|footprint| footprint.columns);
+        let mut alike: SmallVec<[Alike<'_, '_, 'a>; 8]> = SmallVec::new();
+        let runs = footprints.chunk_by(|a, b| a.columns != 0 && a.columns == b.columns);
+        alike.extend(runs.filter_map(|run| self.alike(run)));
+        alike.sort_unstable_by(Alike::cmp);
         let message_ids = MessageIds::of(self.update);
-        let groups = || sending.chunk_by(|a, b| a.cmp_sets(b, says_all).is_eq());
-        let mut events = Vec::with_capacity(groups().count());
-        events.extend(groups().filter_map(|group| self.event(group, &message_ids)));
-        events.sort_unstable_by_key(|event: &IdGroupEvent<'_>| event.destinations().first_position());
+        let mut groups: SmallVec<[&mut [Alike<'_, '_, 'a>]; 8]> = SmallVec::new();
+        groups.extend(alike.chunk_by_mut(|a, b| a.outline == b.outline && a.ids == b.ids));
+        groups.sort_unstable_by_key(|group| group.first().and_then(|alike| alike.first_member));
+        let mut events = Vec::with_capacity(groups.len());
+        for group in groups {
+            let sent_to = self.sent_to(group);
+            if let Some(first) = group.first_mut() {
+                let id_group = self.id_group(mem::take(&mut first.ids));
+                events.push(IdGroupEvent::new(self.update, &message_ids, id_group, sent_to));
+            }
+        }
         events
     }
 
-    /// The event of settings that send the same set; none only for none.
-    fn event(&self, group: &[Sending<'_, 'a>], message_ids: &MessageIds) -> Option<IdGroupEvent<'a>> {
-        debug_assert!(!group.is_empty(), "a group has a setting");
-        let (first, others) = group.split_first()?;
-        let sent_to = if let ([only], []) = (first.settings, others) {
-            SentTo::one_setting(self.destinations.as_slice(), &only.setting.members)
-        } else {
-            let settings = group.iter().flat_map(|of| of.settings);
-            SentTo::merged(self.destinations.as_slice(), settings.map(|of| &*of.setting.members))
+    fn footprint<'s>(&self, sending: &'s Sending<'s, 'a>) -> Footprint<'s, 'a> {
+        let columns = match sending.ids {
+            Sent::Chosen(Choice::Of(columns) | Choice::Deduping(columns)) => self.chosen.filled(columns),
+            Sent::Chosen(Choice::All | Choice::Consenting(_)) | Sent::These(_) => None,
         };
-        Some(IdGroupEvent::new(self.update, message_ids, first.external_ids.clone(), sent_to))
+        Footprint { columns: columns.unwrap_or_default(), sending }
     }
-}
 
-impl<'s, 'a> Sending<'s, 'a> {
-    /// `settings` are alike.
-    fn new(settings: &'s [Footprint<'a>], judgement: &Judgement<'a>) -> Option<Self> {
-        let external_ids = judgement.selection(settings.first()?.setting);
-        let outline = match &external_ids {
+    fn alike<'f, 's>(&self, footprints: &'f [Footprint<'s, 'a>]) -> Option<Alike<'f, 's, 'a>> {
+        let ids = self.ids(footprints.first()?.sending.ids);
+        let outline = match &ids {
             Positions::All => u64::MAX,
             Positions::Some(positions) => positions.iter().fold(0, |bits, position| bits | bit_of(*position)),
         };
-        Some(Self { settings, external_ids, outline })
+        let first_member = footprints.iter().filter_map(|of| of.sending.members.first().copied()).min();
+        Some(Alike { outline, ids, first_member, footprints })
     }
 
-    /// Equal if and only if both send the same set of IDs.
-    fn cmp_sets(&self, other: &Self, outlines_say_all: bool) -> Ordering {
-        match self.outline.cmp(&other.outline) {
-            Ordering::Equal if !outlines_say_all => self.external_ids.cmp(&other.external_ids),
-            ordering => ordering,
+    fn ids(&self, sent: Sent<'_>) -> Positions {
+        match sent {
+            Sent::Chosen(choice) => selection(self.update, choice, self.chosen),
+            Sent::These(positions) => Positions::of(positions.iter().copied(), self.update.external_ids()),
         }
+    }
+
+    fn id_group(&self, positions: Positions) -> IdGroup<'a> {
+        let only = positions.only(self.update.external_ids());
+        match only.and_then(|position| *self.hashes.get(position)?) {
+            Some(known) => IdGroup::with_hash(known, SelectedIds::new(self.update.external_ids(), positions)),
+            None => IdGroup::new(self.update.id_set(), positions),
+        }
+    }
+
+    fn sent_to(&self, group: &[Alike<'_, '_, 'a>]) -> SentTo<'a> {
+        let all = self.destinations.as_slice();
+        match group {
+            [Alike { footprints: [only], .. }] => SentTo::one_setting(all, only.sending.members),
+            _ => {
+                let footprints = group.iter().flat_map(|alike| alike.footprints);
+                SentTo::merged(all, footprints.map(|footprint| footprint.sending.members))
+            }
+        }
+    }
+}
+
+impl Alike<'_, '_, '_> {
+    /// By the set, and what is sent the same by its first member.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_set = self.outline.cmp(&other.outline).then_with(|| self.ids.cmp(&other.ids));
+        by_set.then_with(|| self.first_member.cmp(&other.first_member))
     }
 }

@@ -1,12 +1,16 @@
 //! The verdict about each distinct setting, from which both events and explanations are made.
 
+use alloc::vec::Vec;
+
 use smallvec::SmallVec;
 
 use crate::decide::destinations::Destinations;
+use crate::decide::grouping::{Grouping, Sending, Sent};
 use crate::decide::latest_id::{ChosenIds, permits};
 use crate::decide::settings::{Choice, Setting};
 use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
+use crate::event::IdGroupEvent;
 use crate::event::selected_ids::{Positions, SelectedIds};
 use crate::input::gaps::GapsOf;
 use crate::input::id_choice::Consent;
@@ -27,6 +31,7 @@ pub(super) struct Judgement<'a> {
 const EVERY_SETTING_HAS_A_VERDICT: &str = "every setting has a verdict";
 
 impl<'a> Judgement<'a> {
+    #[inline]
     pub(super) fn new<O: Observer + ?Sized>(
         update: &'a ProfileUpdate,
         destinations: &'a Destinations,
@@ -36,36 +41,44 @@ impl<'a> Judgement<'a> {
         observer.gaps_left(GapsOf::update(update));
 
         observer.step_began(Step::SelectLatest);
-        let columns = destinations.settings().columns();
-        let chosen = ChosenIds::choose(update, columns);
+        let chosen = ChosenIds::choose(update, destinations.settings().columns());
         observer.step_ended(Step::SelectLatest);
 
         observer.step_began(Step::FilterByTrigger);
-        let filter = TriggerFilter::new(update, columns);
-        let verdict_of = |setting: &Setting| {
-            let verdict = verdict(update, &setting.choice, &chosen, &filter, Past::Inferred);
+        let mut judgement = Self { update, destinations, chosen, verdicts: SmallVec::new() };
+        judgement.judge(observer);
+        observer.step_ended(Step::FilterByTrigger);
+        judgement
+    }
+
+    fn judge<O: Observer + ?Sized>(&mut self, observer: &mut O) {
+        let settings = self.destinations.settings();
+        let filter = TriggerFilter::new(self.update, settings.columns());
+        self.verdicts.extend(settings.distinct().iter().map(|setting| {
+            let verdict = verdict(self.update, &setting.choice, &self.chosen, &filter, Past::Inferred);
             observer.verdict_reached(verdict, setting.members.len());
             verdict
-        };
-        let verdicts = destinations.settings().distinct().iter().map(verdict_of).collect();
-        observer.step_ended(Step::FilterByTrigger);
-        Self { update, destinations, chosen, verdicts }
+        }));
     }
 
-    /// What all settings send that have the same, where that is seen at once: the columns that hold an ID.
-    pub(super) fn filled_columns(&self, setting: &Setting) -> Option<u64> {
-        setting.column_bits.map(|bits| self.chosen.filled(bits))
-    }
-
-    /// The settings that are sent something.
-    pub(super) fn sending(&self) -> impl Iterator<Item = &'a Setting> {
+    /// What is sent: one event for each distinct set of IDs.
+    pub(super) fn events(&self) -> Vec<IdGroupEvent<'a>> {
         debug_assert_eq!(
             self.verdicts.len(),
             self.destinations.settings().distinct().len(),
             "{EVERY_SETTING_HAS_A_VERDICT}"
         );
         let judged = self.destinations.settings().distinct().iter().zip(&self.verdicts);
-        judged.filter(|(_, verdict)| verdict.drop_reason().is_none()).map(|(setting, _)| setting)
+        let is_sent = |(_, verdict): &(&Setting, &Verdict)| verdict.drop_reason().is_none();
+        let sending = |(setting, _): (&'a Setting, &Verdict)| Sending {
+            ids: Sent::Chosen(&setting.choice),
+            members: &setting.members,
+        };
+        let mut sendings: SmallVec<[Sending<'_, 'a>; 8]> = SmallVec::new();
+        sendings.reserve(self.verdicts.len());
+        sendings.extend(judged.filter(is_sent).map(sending));
+        let Self { update, destinations, chosen, .. } = self;
+        Grouping { update, destinations, chosen, hashes: &[] }.events(&sendings)
     }
 
     /// The verdict about the destinations with the setting at this position, and what they are sent.
@@ -76,15 +89,11 @@ impl<'a> Judgement<'a> {
         let external_ids = match verdict {
             Verdict::Drop(_) => SelectedIds::none(),
             Verdict::SendAll | Verdict::SendSome => {
-                SelectedIds::new(self.update.external_ids(), self.selection(setting))
+                let positions = selection(self.update, &setting.choice, &self.chosen);
+                SelectedIds::new(self.update.external_ids(), positions)
             }
         };
         Some((verdict, external_ids))
-    }
-
-    /// Where the IDs that this setting sends stand among the update's.
-    pub(super) fn selection(&self, setting: &Setting) -> Positions {
-        selection(self.update, &setting.choice, &self.chosen)
     }
 }
 

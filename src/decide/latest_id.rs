@@ -2,9 +2,9 @@
 
 use core::ops::Range;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
-use crate::decide::settings::{Column, Columns, Horizon, bit_of};
+use crate::decide::settings::{Column, ColumnSet, Columns, Horizon, bit_of};
 use crate::input::external_id::ExternalId;
 use crate::input::id_choice::{Consent, IdStrategy};
 use crate::input::membership::Membership;
@@ -14,7 +14,7 @@ use crate::input::update::ProfileUpdate;
 /// For each column, which of the update's IDs it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct ChosenIds {
-    columns: SmallVec<[Chosen; 8]>,
+    columns: SmallVec<[Chosen; 4]>,
     /// A bit for each column that holds an ID.
     filled: u64,
 }
@@ -40,29 +40,48 @@ pub(crate) fn depends_on_ids(update: &ProfileUpdate) -> bool {
 }
 
 impl ChosenIds {
-    /// Costs a name comparison per type of the profile times the logarithm of the number of types that
-    /// settings name, and for each column of a type a look at those of its IDs that it passes over.
+    /// Costs some name comparisons per type that settings name, as many as the logarithm of the number of
+    /// IDs that lie between, and for each column of a type a look at those of its IDs that it passes over.
+    #[inline]
     pub(crate) fn choose(update: &ProfileUpdate, columns: &Columns) -> Self {
-        let mut chosen: SmallVec<[Chosen; 8]> = smallvec![Chosen::default(); columns.len()];
-        let mut filled = 0;
-        let mut first_of_type: usize = 0;
-        for ids in update.id_set().by_type() {
-            for position in ids.first().map_or(0..0, |id| columns.of_type(id.id_type())) {
-                if let (Some(column), Some(slot)) = (columns.get(position), chosen.get_mut(position)) {
-                    *slot = Chosen::of(column, ids, first_of_type, update);
-                    if !slot.positions.is_empty() {
-                        filled |= bit_of(position);
-                    }
-                }
-            }
-            first_of_type = first_of_type.saturating_add(ids.len());
-        }
-        Self { columns: chosen, filled }
+        let mut chosen = Self { columns: SmallVec::new(), filled: 0 };
+        chosen.fill(update, columns);
+        chosen
     }
 
-    /// Of these columns, as their bits, those that hold an ID.
-    pub(crate) fn filled(&self, column_bits: u64) -> u64 {
-        self.filled & column_bits
+    fn fill(&mut self, update: &ProfileUpdate, columns: &Columns) {
+        self.columns.resize(columns.len(), Chosen::default());
+        if !columns.any_listed() && !depends_on_ids(update) {
+            return;
+        }
+        let mut first: usize = 0;
+        let mut others = update.external_ids();
+        for (name, of_type) in columns.types() {
+            let (before, from_type) = split_where(others, |id| id.id_type() < name);
+            let (ids, after) = split_where(from_type, |id| id.id_type() == name);
+            first = first.saturating_add(before.len());
+            for position in if ids.is_empty() { 0..0 } else { of_type } {
+                if let Some(column) = columns.get(position) {
+                    self.set(position, Chosen::of(column, ids, first, update));
+                }
+            }
+            first = first.saturating_add(ids.len());
+            others = after;
+        }
+    }
+
+    fn set(&mut self, position: usize, chosen: Chosen) {
+        if !chosen.positions.is_empty() {
+            self.filled |= bit_of(position);
+        }
+        if let Some(slot) = self.columns.get_mut(position) {
+            *slot = chosen;
+        }
+    }
+
+    /// A bit for each of these columns that holds an ID: the same for columns that hold the same.
+    pub(crate) fn filled(&self, columns: &ColumnSet) -> Option<u64> {
+        columns.bits().map(|bits| self.filled & bits)
     }
 
     /// Where the IDs of these columns stand among the update's: ascending, because both columns and
@@ -81,11 +100,12 @@ impl ChosenIds {
     }
 
     /// Whether none of these columns holds an ID.
-    pub(crate) fn are_empty(&self, columns: &[usize]) -> bool {
-        columns
-            .iter()
-            .filter_map(|&column| self.columns.get(column))
-            .all(|chosen| chosen.positions.is_empty())
+    pub(crate) fn are_empty(&self, columns: &ColumnSet) -> bool {
+        if let Some(filled) = self.filled(columns) {
+            return filled == 0;
+        }
+        let mut of_columns = columns.iter().filter_map(|&column| self.columns.get(column));
+        of_columns.all(|chosen| chosen.positions.is_empty())
     }
 
     /// Whether some of these columns would hold an ID, but for consent.
@@ -126,6 +146,18 @@ impl Chosen {
     }
 }
 
+/// Splits IDs behind the first ones that are such, where none of the others is. Looks at one more of them if
+/// there are none, and at twice as many as the logarithm of their number if there are.
+fn split_where(ids: &[ExternalId], is_such: impl Fn(&ExternalId) -> bool) -> (&[ExternalId], &[ExternalId]) {
+    let (mut known, mut next): (usize, usize) = (0, 0);
+    while ids.get(next).is_some_and(&is_such) {
+        known = next.saturating_add(1);
+        next = next.saturating_add(known);
+    }
+    let unknown = ids.get(known..next.min(ids.len())).unwrap_or_default();
+    ids.split_at_checked(known.saturating_add(unknown.partition_point(is_such))).unwrap_or((ids, &[]))
+}
+
 /// Whether this ID may be sent to a destination that asks for this consent.
 pub(crate) fn permits(consent: Consent, id: &ExternalId) -> bool {
     consent.permits(id.subscribed())
@@ -139,6 +171,7 @@ mod tests {
     use super::*;
     use crate::build::{at, entry, id};
     use crate::decide::destinations::Destinations;
+    use crate::decide::settings::Choice;
     use crate::input::destination::Destination;
 
     /// The IDs that this destination is sent of a profile whose emails came at 1, 2 and 3 seconds, the
@@ -155,13 +188,14 @@ mod tests {
             .build()
             .unwrap();
         let destinations = Destinations::new([destination]).unwrap();
-        let columns = destinations.settings().columns();
-        let all: Vec<usize> = (0..columns.len()).collect();
-        let chosen = ChosenIds::choose(&update, columns);
-        let positions = chosen.of_columns(&all, update.external_ids());
+        let (Choice::Of(all) | Choice::Deduping(all)) = &destinations.settings().distinct()[0].choice else {
+            panic!("a destination that chooses among the IDs")
+        };
+        let chosen = ChosenIds::choose(&update, destinations.settings().columns());
+        let positions = chosen.of_columns(all, update.external_ids());
         let ids: Vec<&str> = positions.map(|position| update.external_ids()[position].id()).collect();
-        assert_eq!(chosen.are_empty(&all), ids.is_empty());
-        let lacking = if chosen.lack_consent(&all) { " (consent)" } else { "" };
+        assert_eq!(chosen.are_empty(all), ids.is_empty());
+        let lacking = if chosen.lack_consent(all) { " (consent)" } else { "" };
         ids.join(", ") + lacking
     }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod destinations;
 pub(crate) mod explain;
-mod grouping;
+pub(crate) mod grouping;
 pub(crate) mod judgement;
 pub(crate) mod latest_id;
 pub(crate) mod settings;

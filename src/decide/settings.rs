@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::ops::{Deref, Range};
 
 use crate::input::destination::Destination;
 use crate::input::id_choice::{Consent, IdStrategy};
@@ -11,6 +11,7 @@ use crate::input::id_choice::{Consent, IdStrategy};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     columns: Columns,
+    /// By their first members.
     distinct: Box<[Setting]>,
     /// For each destination, the position of its setting.
     of_destination: Box<[usize]>,
@@ -22,9 +23,6 @@ pub(crate) struct Setting {
     pub(crate) choice: Choice,
     /// Ascending positions in the list of destinations. Never empty.
     pub(crate) members: Box<[usize]>,
-    /// A bit for each of the columns, where there are some and the table has no more than there are
-    /// bits: what settings with the same columns that hold an ID send is found once for all of them.
-    pub(crate) column_bits: Option<u64>,
 }
 
 /// Which IDs the destinations with a setting are sent.
@@ -34,11 +32,18 @@ pub(crate) enum Choice {
     All,
     /// All with consent.
     Consenting(Consent),
-    /// Those of some columns, ascending, each of a type of its own.
-    Of(Box<[usize]>),
-    /// Those of some columns, ascending, each of a type of its own, where there is a reason to
-    /// message the profile.
-    Deduping(Box<[usize]>),
+    /// Those of some columns.
+    Of(ColumnSet),
+    /// Those of some columns, where there is a reason to message the profile.
+    Deduping(ColumnSet),
+}
+
+/// Some columns, by their positions: ascending, each of a type of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ColumnSet {
+    positions: Box<[usize]>,
+    /// A bit for each, where the table has no more columns than there are bits.
+    bits: Option<u64>,
 }
 
 /// One way to choose IDs of one type.
@@ -64,15 +69,37 @@ pub(crate) struct Columns {
     columns: Box<[Column]>,
     /// By type: where its columns are.
     types: Box<[(Box<str>, Range<usize>)]>,
+    /// Whether a destination has some that does not dedupe.
+    any_listed: bool,
 }
 
 impl Setting {
     /// The columns, where the destinations dedupe.
-    pub(crate) fn deduping(&self) -> Option<&[usize]> {
+    pub(crate) fn deduping(&self) -> Option<&ColumnSet> {
         match &self.choice {
             Choice::Deduping(columns) => Some(columns),
             Choice::All | Choice::Consenting(_) | Choice::Of(_) => None,
         }
+    }
+}
+
+impl ColumnSet {
+    fn new(positions: Box<[usize]>, columns: &Columns) -> Self {
+        let has_bits = columns.len() <= u64::BITS as usize;
+        let bits = has_bits.then(|| positions.iter().fold(0, |bits, position| bits | bit_of(*position)));
+        Self { positions, bits }
+    }
+
+    pub(crate) fn bits(&self) -> Option<u64> {
+        self.bits
+    }
+}
+
+impl Deref for ColumnSet {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.positions
     }
 }
 
@@ -85,10 +112,11 @@ impl Settings {
         let setting = |run: &[(Choice, usize)]| {
             let (choice, _) = run.first()?;
             let members = run.iter().map(|(_, member)| *member).collect();
-            Some(Setting { choice: choice.clone(), members, column_bits: columns.bits_of(choice) })
+            Some(Setting { choice: choice.clone(), members })
         };
-        let distinct: Box<[Setting]> =
+        let mut distinct: Box<[Setting]> =
             choices.chunk_by(|(a, _), (b, _)| a == b).filter_map(setting).collect();
+        distinct.sort_unstable_by(|a, b| a.members.cmp(&b.members));
         let mut of_destination: Box<[usize]> = destinations.iter().map(|_| 0).collect();
         for (position, setting) in distinct.iter().enumerate() {
             for &member in &setting.members {
@@ -129,6 +157,7 @@ impl Columns {
         Self {
             types: named.chunk_by(|(a, _), (b, _)| a == b).filter_map(of_type).collect(),
             columns: named.iter().map(|(_, column)| *column).collect(),
+            any_listed: named.iter().any(|(_, column)| column.horizon == Horizon::Listed),
         }
     }
 
@@ -140,7 +169,7 @@ impl Columns {
                 debug_assert!(offset.is_some(), "every setting's columns are in the table");
                 of_type.start.saturating_add(offset.unwrap_or_default())
             });
-            positions.collect()
+            ColumnSet::new(positions.collect(), self)
         };
         match (destination.id_types(), destination.strategies(), destination.consent()) {
             (Some(_), _, _) => Choice::Deduping(columns()),
@@ -150,22 +179,22 @@ impl Columns {
         }
     }
 
-    fn bits_of(&self, choice: &Choice) -> Option<u64> {
-        match choice {
-            Choice::All | Choice::Consenting(_) => None,
-            Choice::Of(_) | Choice::Deduping(_) if self.len() > u64::BITS as usize => None,
-            Choice::Of(columns) | Choice::Deduping(columns) => {
-                Some(columns.iter().fold(0, |bits, column| bits | bit_of(*column)))
-            }
-        }
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.columns.len()
     }
 
     pub(crate) fn get(&self, position: usize) -> Option<Column> {
         self.columns.get(position).copied()
+    }
+
+    /// Whether a destination that does not dedupe chooses by them.
+    pub(crate) fn any_listed(&self) -> bool {
+        self.any_listed
+    }
+
+    /// The types, ascending, and where the columns of each are.
+    pub(crate) fn types(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.types.iter().map(|(name, columns)| (&**name, columns.clone()))
     }
 
     /// Where the columns of this type are.
@@ -221,13 +250,13 @@ mod tests {
         ];
         let settings = Settings::new(&destinations);
         let members: Vec<&[usize]> = settings.distinct().iter().map(|setting| &*setting.members).collect();
-        assert_eq!(members, [&[2, 4][..], &[5], &[6], &[0], &[1, 3], &[8], &[7]]);
-        assert_eq!(settings.of_destination(), [3, 4, 0, 4, 0, 1, 2, 6, 5]);
+        assert_eq!(members, [&[0][..], &[1, 3], &[2, 4], &[5], &[6], &[7], &[8]]);
+        assert_eq!(settings.of_destination(), [0, 1, 2, 1, 2, 3, 4, 5, 6]);
         assert_eq!(settings.columns().of_type("email"), 0..4);
         assert_eq!(settings.columns().of_type("phone"), 4..5);
         assert_eq!((settings.columns().of_type("fax"), settings.columns().len()), (0..0, 5));
         let plain = Column { strategy: IdStrategy::First, consent: None, horizon: Horizon::Listed };
-        let Choice::Of(columns) = &settings.distinct()[2].choice else { panic!() };
+        let Choice::Of(columns) = &settings.distinct()[4].choice else { panic!() };
         assert_eq!((columns.len(), settings.columns().get(columns[0])), (1, Some(plain)));
     }
 

@@ -4,7 +4,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use crate::decide::latest_id::{ChosenIds, depends_on_ids, permits};
-use crate::decide::settings::Columns;
+use crate::decide::settings::{ColumnSet, Columns};
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
 use crate::input::membership::Membership;
@@ -17,7 +17,7 @@ pub(crate) struct TriggerFilter<'a> {
     reason: TriggerReason,
     membership: Membership,
     /// Filled where external IDs were added; by column.
-    arrivals: SmallVec<[Arrivals<'a>; 8]>,
+    arrivals: SmallVec<[Arrivals<'a>; 4]>,
     /// Filled where profiles were merged.
     holdings: Holdings,
 }
@@ -52,24 +52,59 @@ pub(crate) struct Holdings {
 
 impl<'a> TriggerFilter<'a> {
     /// The cost grows with the number of IDs of the update and of its trigger.
+    #[inline]
     pub(crate) fn new(update: &'a ProfileUpdate, columns: &Columns) -> Self {
-        let (arrivals, holdings) = match update.trigger() {
-            _ if !depends_on_ids(update) => Default::default(),
-            Trigger::NewExternalId(added) => (arrivals(update, added, columns), Holdings::default()),
+        let mut filter = Self {
+            reason: update.trigger().reason(),
+            membership: update.membership(),
+            arrivals: SmallVec::new(),
+            holdings: Holdings::default(),
+        };
+        filter.gather(update, columns);
+        filter
+    }
+
+    fn gather(&mut self, update: &'a ProfileUpdate, columns: &Columns) {
+        match update.trigger() {
+            _ if !depends_on_ids(update) => {}
+            Trigger::NewExternalId(added) => self.take_arrivals(update, added, columns),
             Trigger::ProfileMerge(profiles) => {
                 let members = profiles.as_slice().iter().filter(|of| of.membership() == Membership::In);
-                (SmallVec::new(), Holdings::of(members, columns))
+                self.holdings = Holdings::of(members, columns);
             }
-            Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => Default::default(),
-        };
-        Self { reason: update.trigger().reason(), membership: update.membership(), arrivals, holdings }
+            Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => {}
+        }
+    }
+
+    /// Walks the update's IDs and the added ones together, both by identity.
+    fn take_arrivals(&mut self, update: &'a ProfileUpdate, added: &AddedIds, columns: &Columns) {
+        self.arrivals.resize(columns.len(), Arrivals::default());
+        let mut added = added.as_slice().iter().peekable();
+        for id in update.id_set().by_identity() {
+            while added.next_if(|added| *added < id.key()).is_some() {}
+            let is_added = added.peek().is_some_and(|added| *added == id.key());
+            if !id.is_visible_at(update.computed_at()) {
+                continue;
+            }
+            for position in columns.of_type(id.id_type()) {
+                let (Some(column), Some(slot)) = (columns.get(position), self.arrivals.get_mut(position))
+                else {
+                    continue;
+                };
+                match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
+                    (true, true) => slot.added = earlier(slot.added, Some(id)),
+                    (true, false) => slot.other = earlier(slot.other, Some(id)),
+                    (false, _) => slot.added_lacks_consent |= is_added,
+                }
+            }
+        }
     }
 
     /// Why destinations that dedupe, with these columns, are sent nothing, if so: the table of the
     /// documentation, of which the first check that holds decides. Where the past is remembered, the
     /// checks that infer it are skipped.
     #[allow(clippy::match_same_arms, reason = "a row of the table each")]
-    pub(crate) fn refuses(&self, columns: &[usize], chosen: &ChosenIds, past: Past) -> Option<DropReason> {
+    pub(crate) fn refuses(&self, columns: &ColumnSet, chosen: &ChosenIds, past: Past) -> Option<DropReason> {
         let is_inferred = past == Past::Inferred;
         let no_relevant = || match chosen.are_empty(columns) {
             true if chosen.lack_consent(columns) => Some(DropReason::NoConsent),
@@ -127,34 +162,6 @@ impl Arrivals<'_> {
             (other, _) => other.is_some(),
         }
     }
-}
-
-/// Walks the update's IDs and the added ones together, both by identity.
-fn arrivals<'a>(
-    update: &'a ProfileUpdate,
-    added: &AddedIds,
-    columns: &Columns,
-) -> SmallVec<[Arrivals<'a>; 8]> {
-    let mut arrivals: SmallVec<[Arrivals<'a>; 8]> = smallvec![Arrivals::default(); columns.len()];
-    let mut added = added.as_slice().iter().peekable();
-    for id in update.id_set().by_identity() {
-        while added.next_if(|added| *added < id.key()).is_some() {}
-        let is_added = added.peek().is_some_and(|added| *added == id.key());
-        if !id.is_visible_at(update.computed_at()) {
-            continue;
-        }
-        for position in columns.of_type(id.id_type()) {
-            let (Some(column), Some(slot)) = (columns.get(position), arrivals.get_mut(position)) else {
-                continue;
-            };
-            match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
-                (true, true) => slot.added = earlier(slot.added, Some(id)),
-                (true, false) => slot.other = earlier(slot.other, Some(id)),
-                (false, _) => slot.added_lacks_consent |= is_added,
-            }
-        }
-    }
-    arrivals
 }
 
 fn earlier<'a>(one: Option<&'a ExternalId>, other: Option<&'a ExternalId>) -> Option<&'a ExternalId> {
@@ -220,7 +227,8 @@ mod tests {
         let columns = destinations.settings().columns();
         let filter = TriggerFilter::new(&update, columns);
         let chosen = ChosenIds::choose(&update, columns);
-        assert_eq!(filter.refuses(&[0], &chosen, Past::Inferred), expected);
+        let email = destinations.settings().distinct()[0].deduping().unwrap();
+        assert_eq!(filter.refuses(email, &chosen, Past::Inferred), expected);
     }
 
     fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {

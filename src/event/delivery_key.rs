@@ -23,14 +23,14 @@ impl DeliveryKey {
         destination_id: &str,
         by_type: &(impl Iterator<Item = &'i ExternalId> + Clone),
     ) -> Self {
-        let mut digest = Digest::with_prefix("idgroup/delivery/1");
-        digest.bytes(message_id.as_bytes()).text(destination_id);
-        // By collection first: with one ID of each type, what is by type is then by identity.
-        for collection in [Collection::Accounts, Collection::Users] {
-            let of_collection = by_type.clone().filter(|id| id.collection() == collection);
-            of_collection.for_each(|id| hash_identity(&mut digest, id.key()));
-        }
-        Self(digest.first_half())
+        Self(Digest::first_half_of("idgroup/delivery/1", |digest| {
+            digest.bytes(message_id.as_bytes()).text(destination_id);
+            // By collection first: with one ID of each type, what is by type is then by identity.
+            for collection in [Collection::Accounts, Collection::Users] {
+                let of_collection = by_type.clone().filter(|id| id.collection() == collection);
+                of_collection.for_each(|id| hash_identity(digest, id.key()));
+            }
+        }))
     }
 }
 

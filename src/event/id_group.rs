@@ -3,9 +3,9 @@
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::digest::{Digest, GROUP_PREFIX, hex_id};
+use crate::digest::{Beginning, Digest, GROUP_PREFIX, hex_id};
 use crate::event::selected_ids::{Positions, SelectedIds};
-use crate::input::external_id::{ExternalId, ExternalIdKey};
+use crate::input::external_id::{Collection, ExternalId, ExternalIdKey};
 use crate::input::profile_ids::ExternalIds;
 use crate::input::update::ProfileUpdate;
 
@@ -36,9 +36,21 @@ pub struct IdGroupHash([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId([u8; 16]);
 
+impl IdGroupHash {
+    /// Of a group that has one ID only.
+    pub(crate) fn of_only(key: &ExternalIdKey) -> Self {
+        hash_of([key].into_iter())
+    }
+}
+
 impl<'a> IdGroup<'a> {
     pub(crate) fn new(ids: &'a ExternalIds, positions: Positions) -> Self {
-        Self { hash: hash(ids, &positions), external_ids: SelectedIds::new(ids.as_slice(), positions) }
+        Self::with_hash(hash(ids, &positions), SelectedIds::new(ids.as_slice(), positions))
+    }
+
+    /// These IDs, of which the hash is known.
+    pub(crate) fn with_hash(hash: IdGroupHash, external_ids: SelectedIds<'a>) -> Self {
+        Self { hash, external_ids }
     }
 
     /// The hash of the IDs.
@@ -75,38 +87,40 @@ pub(crate) fn hash_of_ids(ids: &[ExternalId]) -> IdGroupHash {
 }
 
 fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupHash {
-    let mut digest = Digest::with_prefix(GROUP_PREFIX);
-    by_identity.for_each(|key| hash_identity(&mut digest, key));
-    IdGroupHash(digest.first_half())
+    IdGroupHash(Digest::first_half_of(GROUP_PREFIX, |digest| {
+        by_identity.for_each(|key| hash_identity(digest, key));
+    }))
 }
 
 /// Collection, type and id.
 pub(crate) fn hash_identity(digest: &mut Digest, key: &ExternalIdKey) {
-    digest.text(key.collection().as_str()).text(key.id_type()).text(key.id());
+    // Each of a known length, which takes no call to copy.
+    match key.collection() {
+        Collection::Accounts => digest.bytes(b"\0\0\0\x08accounts"),
+        Collection::Users => digest.bytes(b"\0\0\0\x05users"),
+    };
+    digest.text(key.id_type()).text(key.id());
 }
 
 /// What all message ids of one update have in common, hashed once.
-pub(crate) struct MessageIds(Digest);
+pub(crate) struct MessageIds(Beginning);
 
 impl MessageIds {
+    #[inline]
     pub(crate) fn of(update: &ProfileUpdate) -> Self {
         Self::new([update.space_id(), update.computation().id(), update.profile_id(), update.id()])
     }
 
     /// Of a space, a computation, a profile and an update, by their ids.
+    #[inline]
     pub(crate) fn new(ids: [&str; 4]) -> Self {
-        let mut digest = Digest::with_prefix("idgroup/message/1");
-        for id in ids {
-            digest.text(id);
-        }
-        digest.hash_gathered();
-        Self(digest)
+        Self(Digest::beginning_of("idgroup/message/1", |digest| {
+            ids.iter().for_each(|id| _ = digest.text(id));
+        }))
     }
 
     pub(crate) fn for_group(&self, group: IdGroupHash) -> MessageId {
-        let mut digest = self.0.clone();
-        digest.bytes(&group.0);
-        MessageId(digest.first_half())
+        MessageId(self.0.first_half_with(&group.0))
     }
 }
 
@@ -120,7 +134,6 @@ mod tests {
 
     use super::*;
     use crate::build::entry_of;
-    use crate::input::external_id::Collection;
 
     fn users(id_type: &str, id: &str) -> ExternalIdKey {
         ExternalIdKey::new(id_type, id).unwrap()

@@ -14,7 +14,6 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::event::id_group::{IdGroup, MessageId, MessageIds};
-use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
 use crate::event::wire::EventFields;
 use crate::input::membership::Membership;
@@ -39,10 +38,9 @@ impl<'a> IdGroupEvent<'a> {
     pub(crate) fn new(
         update: &'a ProfileUpdate,
         message_ids: &MessageIds,
-        external_ids: Positions,
+        id_group: IdGroup<'a>,
         destinations: SentTo<'a>,
     ) -> Self {
-        let id_group = IdGroup::new(update.id_set(), external_ids);
         debug_assert!(!id_group.external_ids().is_empty(), "an event has external IDs");
         Self { update, message_id: message_ids.for_group(id_group.hash()), id_group, destinations }
     }

@@ -19,12 +19,17 @@ pub struct SelectedIds<'a> {
 }
 
 /// Which of an update's IDs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Positions {
+    #[default]
     All,
-    /// Ascending, and each of an ID. Up to so many need no allocation.
-    Some(SmallVec<[usize; 6]>),
+    /// Ascending, and each of an ID.
+    Some(PositionList),
 }
+
+/// Up to so many need no allocation: nearly every destination dedupes on fewer types, and events that hold
+/// room for more take longer to make.
+pub(crate) type PositionList = SmallVec<[usize; 3]>;
 
 const POSITIONS_ARE_OF_IDS: &str = "a selected position is that of an ID";
 
@@ -43,12 +48,21 @@ pub(crate) struct IdList<'s, 'a> {
 impl Positions {
     /// As many as there are IDs are all of them.
     pub(crate) fn of(ascending: impl Iterator<Item = usize>, ids: &[ExternalId]) -> Self {
-        let positions: SmallVec<_> = ascending.collect();
+        let positions: PositionList = ascending.collect();
         debug_assert!(positions.is_sorted_by(|a, b| a < b), "selected positions ascend: {positions:?}");
         debug_assert!(positions.last().is_none_or(|&last| last < ids.len()), "{POSITIONS_ARE_OF_IDS}");
         match positions.len() == ids.len() {
             true => Self::All,
             false => Self::Some(positions),
+        }
+    }
+
+    /// The only one, if there is only one.
+    pub(crate) fn only(&self, ids: &[ExternalId]) -> Option<usize> {
+        match (self, ids) {
+            (Self::All, [_]) => Some(0),
+            (Self::Some(positions), _) if positions.len() == 1 => positions.first().copied(),
+            _ => None,
         }
     }
 }
@@ -84,11 +98,7 @@ impl<'a> SelectedIds<'a> {
 
     /// Where the only ID stands among the update's, if there is only one.
     pub(crate) fn only_position(&self) -> Option<usize> {
-        match (&self.positions, self.ids) {
-            (Positions::All, [_]) => Some(0),
-            (Positions::Some(positions), _) if positions.len() == 1 => positions.first().copied(),
-            _ => None,
-        }
+        self.positions.only(self.ids)
     }
 
     pub(crate) fn list(&self) -> IdList<'_, 'a> {

@@ -43,9 +43,10 @@ impl<'a> SentTo<'a> {
     #[allow(clippy::stable_sort_primitive, reason = "the stable sort finds the runs and merges them")]
     pub(crate) fn merged<'m>(
         destinations: &'a [Destination],
-        members: impl Iterator<Item = &'m [usize]>,
+        members: impl Iterator<Item = &'m [usize]> + Clone,
     ) -> Self {
-        let mut positions = Vec::new();
+        let count = members.clone().map(<[usize]>::len).fold(0, usize::saturating_add);
+        let mut positions = Vec::with_capacity(count);
         members.for_each(|run| positions.extend_from_slice(run));
         positions.sort();
         debug_assert!(!positions.is_empty(), "a setting has members");
@@ -71,11 +72,6 @@ impl<'a> SentTo<'a> {
     /// The destinations, by id.
     pub fn iter(&self) -> SentToIter<'_, 'a> {
         SentToIter { all: self.all, positions: self.positions.as_deref() }
-    }
-
-    /// Where the first destination stands among all, by id.
-    pub(crate) fn first_position(&self) -> Option<usize> {
-        self.positions.as_ref().map_or(Some(0), |positions| positions.first().copied())
     }
 }
 

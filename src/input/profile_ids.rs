@@ -49,11 +49,6 @@ impl ExternalIds {
         &self.latest_first
     }
 
-    /// The IDs of each type, from latest to earliest, by type.
-    pub(crate) fn by_type(&self) -> impl Iterator<Item = &[ExternalId]> {
-        self.latest_first.chunk_by(|a, b| a.id_type() == b.id_type())
-    }
-
     /// By collection, type and id.
     pub(crate) fn by_identity(&self) -> impl Iterator<Item = &ExternalId> {
         let as_listed = if self.by_identity.is_empty() { self.as_slice() } else { &[] };
@@ -256,12 +251,5 @@ mod tests {
         for step in [2, 3, 5, 1_000, 4_999, 7_006] {
             assert_eq!(in_steps_of(step), in_order, "in steps of {step}");
         }
-    }
-
-    #[test]
-    fn each_type_is_one_run() {
-        let ids = ExternalIds::new(Vec::from([id("phone", "1"), id("email", "a"), id("email", "b")]));
-        let runs: Vec<usize> = ids.by_type().map(<[_]>::len).collect();
-        assert_eq!(runs, [2, 1]);
     }
 }

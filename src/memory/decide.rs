@@ -6,6 +6,7 @@ use core::fmt;
 use smallvec::SmallVec;
 
 use crate::decide::destinations::Destinations;
+use crate::decide::grouping::Grouping;
 use crate::decide::latest_id::ChosenIds;
 use crate::decide::settings::Setting;
 use crate::decide::trigger_filter::TriggerFilter;
@@ -19,10 +20,11 @@ use crate::input::trigger::TriggerReason;
 use crate::input::update::ProfileUpdate;
 use crate::memory::Memory;
 use crate::memory::explain::MemoryExplanation;
-use crate::memory::grouping;
+use crate::memory::grouping::sendings;
 use crate::memory::key::MemoryKey;
 use crate::memory::outcome::{Judge, Outcome, Outcomes, Settling};
 use crate::memory::recalled::{Forgotten, Kept, Recalled};
+use crate::memory::repeat::IdDigests;
 use crate::memory::stay::Change;
 use crate::observe::{Observer, Step};
 
@@ -73,21 +75,23 @@ pub fn decide_with<'a, O: Observer + ?Sized>(
     let course = recalled.take_in(&change, &mut forgotten);
     let own = &recalled.own.memory;
     let judge = Judge { update, destinations, own, course, filter: &filter, chosen: &chosen };
-    let outcomes = judge.outcomes();
+    let mut digests = IdDigests::new(update.external_ids());
+    let outcomes = judge.outcomes(&mut digests);
     for (setting, outcomes) in destinations.settings().distinct().iter().zip(&outcomes) {
         tell(setting, outcomes, observer);
     }
     observer.step_ended(Step::FilterByTrigger);
 
     observer.step_began(Step::GroupIds);
-    let events = grouping::events(update, destinations, &chosen, &outcomes);
+    let grouping = Grouping { update, destinations, chosen: &chosen, hashes: digests.hashes() };
+    let events = grouping.events(&sendings(destinations, &outcomes));
     for event in &events {
         observer.group_formed(event.id_group().external_ids().len(), event.destinations().len());
     }
     observer.step_ended(Step::GroupIds);
-    let settling =
-        Settling { update, destinations, chosen: &chosen, outcomes: &outcomes, events: &events, at };
-    recalled.own.settle_first_messages(&settling);
+    let settling = Settling { update, destinations, chosen: &chosen, outcomes: &outcomes, at };
+    digests.learn(&events);
+    recalled.own.settle_first_messages(&settling, &mut digests);
     MemoryDecision { recalled, destinations, chosen, outcomes, forgotten, events }
 }
 
@@ -101,8 +105,8 @@ fn enters_while_in(update: &ProfileUpdate, own: &Memory, at: Timestamp) -> bool 
 /// Tells each run of equal verdicts of a setting.
 fn tell<O: Observer + ?Sized>(setting: &Setting, outcomes: &Outcomes, observer: &mut O) {
     match outcomes {
-        Outcomes::Alike(verdict) => {
-            observer.verdict_reached(*verdict, setting.members.len());
+        Outcomes::Alike(outcome) => {
+            observer.verdict_reached(outcome.verdict(), setting.members.len());
         }
         Outcomes::Each(each) => {
             for alike in each.chunk_by(|a, b| a.verdict() == b.verdict()) {
@@ -179,7 +183,7 @@ impl<'a> MemoryDecision<'a> {
     pub fn messages_somebody(&self) -> bool {
         let sends = |outcome: &Outcome| outcome.verdict() == Verdict::SendSome;
         self.outcomes.iter().any(|outcomes| match outcomes {
-            Outcomes::Alike(verdict) => *verdict == Verdict::SendSome,
+            Outcomes::Alike(outcome) => sends(outcome),
             Outcomes::Each(each) => each.iter().any(sends),
         })
     }

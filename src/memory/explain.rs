@@ -17,6 +17,7 @@ use crate::input::trigger::{MergedProfile, Trigger};
 use crate::input::update::ProfileUpdate;
 use crate::memory::decide::MemoryDecision;
 use crate::memory::outcome::{EVERY_MEMBER_HAS_AN_OUTCOME, Outcome};
+use crate::memory::repeat::FirstIds;
 use crate::memory::settled::{Settled, SettledBy};
 
 /// Why each destination is sent what a [`MemoryDecision`] sends it, or nothing.
@@ -82,8 +83,10 @@ impl<'a> MemoryDecision<'a> {
         let (verdict, is_repeat) = (outcome.verdict(), matches!(outcome, Outcome::Repeat(_)));
         let external_ids = match outcome {
             Outcome::Judged(Verdict::Drop(_)) => SelectedIds::none(),
-            Outcome::Repeat(ids) => SelectedIds::new(listed, Positions::of(ids.into_iter(), listed)),
-            Outcome::Judged(_) => {
+            Outcome::Repeat(FirstIds::These(ids)) => {
+                SelectedIds::new(listed, Positions::of(ids.iter().copied(), listed))
+            }
+            Outcome::Judged(_) | Outcome::Repeat(FirstIds::AsChosenNow) => {
                 SelectedIds::new(listed, selection(self.update(), &setting.choice, &self.chosen))
             }
         };

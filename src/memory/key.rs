@@ -23,20 +23,10 @@ impl MemoryKey {
     /// The key of a profile's memory in a computation, by their ids: to find it where no update is at
     /// hand, as for erasing it.
     pub fn new(space_id: &str, computation_id: &str, profile_id: &str, epoch: u64) -> Self {
-        Self::with_prefix(&prefix(space_id, computation_id), profile_id, epoch)
+        Self(Digest::first_half_of("idgroup/memory/1", |digest| {
+            digest.text(space_id).text(computation_id).text(profile_id).bytes(&epoch.to_be_bytes());
+        }))
     }
-
-    fn with_prefix(prefix: &Digest, profile_id: &str, epoch: u64) -> Self {
-        let mut digest = prefix.clone();
-        digest.text(profile_id).bytes(&epoch.to_be_bytes());
-        Self(digest.first_half())
-    }
-}
-
-fn prefix(space_id: &str, computation_id: &str) -> Digest {
-    let mut prefix = Digest::with_prefix("idgroup/memory/1");
-    prefix.text(space_id).text(computation_id);
-    prefix
 }
 
 /// The keys of the memories that a decision about this update needs: that of its own profile, and for a
@@ -46,8 +36,7 @@ fn prefix(space_id: &str, computation_id: &str) -> Digest {
 /// whenever memories have missed updates, as when a rollout's share is lowered; those of a new epoch are
 /// [partial](crate::Completeness::Partial).
 pub fn keys(update: &ProfileUpdate, epoch: u64) -> MemoryKeys<'_> {
-    let prefix = prefix(update.space_id(), update.computation().id());
-    let key_of = |profile_id| MemoryKey::with_prefix(&prefix, profile_id, epoch);
+    let key_of = |profile_id| MemoryKey::new(update.space_id(), update.computation().id(), profile_id, epoch);
     let others = others(update).map(|profile| (profile, key_of(profile.profile_id()))).collect();
     MemoryKeys { update, own: key_of(update.profile_id()), others }
 }

@@ -77,6 +77,7 @@ mod grouping;
 pub(crate) mod key;
 mod outcome;
 pub(crate) mod recalled;
+mod repeat;
 pub(crate) mod settled;
 mod stay;
 mod wire;

@@ -11,6 +11,7 @@ use crate::input::trigger::MergedProfile;
 use crate::input::update::ProfileUpdate;
 use crate::memory::key::MemoryKey;
 use crate::memory::outcome::Settling;
+use crate::memory::repeat::IdDigests;
 use crate::memory::settled::Settled;
 use crate::memory::{EACH_DESTINATION_ONCE, Memory};
 
@@ -109,12 +110,12 @@ impl Kept {
     }
 
     /// Settles the destinations that are sent something for the first time, of which none is settled.
-    pub(super) fn settle_first_messages(&mut self, settling: &Settling<'_, '_>) {
+    pub(super) fn settle_first_messages(&mut self, settling: &Settling<'_, '_>, digests: &mut IdDigests<'_>) {
         let count = settling.count();
         if count > 0 {
             let known = self.memory.settled.len();
             self.memory.settled.reserve_exact(count);
-            settling.each(|settled| self.memory.settled.push(settled));
+            settling.each(digests, |settled| self.memory.settled.push(settled));
             self.sort_after(known);
         }
     }

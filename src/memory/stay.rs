@@ -155,7 +155,7 @@ fn each<'c>(
     such: impl Fn(&[usize]) -> bool + 'c,
     by: &'c SettledBy,
 ) -> impl Iterator<Item = Settled> + 'c {
-    let is_such = move |setting: &&Setting| setting.deduping().is_some_and(&such);
+    let is_such = move |setting: &&Setting| setting.deduping().is_some_and(|columns| such(columns));
     let members =
         change.destinations.settings().distinct().iter().filter(is_such).flat_map(|setting| &setting.members);
     let digests = members.filter_map(|&member| change.destinations.digests().get(member));

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::decide::destinations::Destinations;
 use crate::event::IdGroupEvent;
-use crate::event::id_group::MessageIds;
+use crate::event::id_group::{IdGroup, MessageIds};
 use crate::event::selected_ids::Positions;
 use crate::event::sent_to::SentTo;
 use crate::input::update::ProfileUpdate;
@@ -34,7 +34,7 @@ pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
         vec![IdGroupEvent::new(
             update,
             &MessageIds::of(update),
-            Positions::All,
+            IdGroup::new(update.id_set(), Positions::All),
             SentTo::all(destinations.as_slice()),
         )]
     };

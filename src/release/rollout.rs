@@ -181,9 +181,9 @@ impl Flag {
     /// Whether this flag admits the space: always the same answer, and a larger share admits more
     /// spaces and never others. Costs a hash of both names.
     pub fn admits(&self, space_id: &str) -> bool {
-        let mut digest = Digest::with_prefix("idgroup/rollout/1");
-        digest.text(&self.name).text(space_id);
-        let place = digest.first_half().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let hash =
+            Digest::first_half_of("idgroup/rollout/1", |digest| _ = digest.text(&self.name).text(space_id));
+        let place = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         // The place of the space in 0..10,000, in proportion to its place among all 2^64.
         let basis_point = u128::from(place).wrapping_mul(Share::ALL.0.into()) >> 64;
         basis_point < self.share.0.into()
@@ -281,10 +281,7 @@ impl<'de> Read<'de> for Rollout {
         Ok(Self {
             flag: raw.flag.read_required("flag")?,
             gate: raw.gate.read_optional("gate")?.unwrap_or_default(),
-            comparing: match raw.compare.optional("compare")? {
-                Some(Switch(true)) => Comparing::On,
-                Some(Switch(false)) | None => Comparing::Off,
-            },
+            comparing: raw.compare.read_optional("compare")?.unwrap_or_default(),
         })
     }
 }
@@ -318,4 +315,34 @@ impl<'de> Read<'de> for Gate {
     }
 }
 
-deserialize_by_read!(Rollout, Flag, Gate);
+impl<'de> Read<'de> for Share {
+    type Raw = Field<Number>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        Self::checked(raw.value()?.0)
+    }
+}
+
+deserialize_by_read!(Rollout, Flag, Gate, Share);
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn what_a_rollout_is_made_of_is_read_by_itself() {
+        for (json, comparing) in [("true", Comparing::On), ("false", Comparing::Off)] {
+            assert_eq!(serde_json::from_str::<Comparing>(json).unwrap(), comparing);
+            assert_eq!(serde_json::to_string(&comparing).unwrap(), json);
+        }
+        for share in [Share::NONE, Share::ALL] {
+            let json = serde_json::to_string(&share).unwrap();
+            assert_eq!(serde_json::from_str::<Share>(&json).unwrap(), share);
+        }
+        let refused = |json| serde_json::from_str::<Share>(json).unwrap_err().to_string();
+        assert_eq!(refused("10001"), "`share_basis_points` is 10001, expected 0 to 10000");
+        assert!(serde_json::from_str::<Comparing>("\"on\"").is_err());
+    }
+}

@@ -2,6 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::input::error::InputError;
+use crate::input::read::field::Field;
+use crate::input::read::shape::Switch;
+use crate::input::read::{Read, deserialize_by_read};
 use crate::label::labels;
 use crate::release::flow::Flow;
 
@@ -85,6 +89,20 @@ impl RouteReason {
     }
 }
 
+impl<'de> Read<'de> for Comparing {
+    type Raw = Field<Switch>;
+
+    fn check(raw: Self::Raw) -> Result<Self, InputError> {
+        match raw.value()? {
+            Switch(true) => Ok(Self::On),
+            Switch(false) => Ok(Self::Off),
+        }
+    }
+}
+
+deserialize_by_read!(Comparing);
+
+/// As it stands in a rollout: true or false.
 impl Serialize for Comparing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(*self == Self::On)

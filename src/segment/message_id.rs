@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::digest::{Digest, hex_id};
+use crate::digest::{Beginning, Digest, hex_id};
 use crate::event::id_group::{MessageId, hash_identity};
 use crate::input::external_id::{Collection, ExternalId, ExternalIdKey};
 use crate::segment::settings::CallType;
@@ -22,16 +22,16 @@ pub struct CallId([u8; 16]);
 
 /// What the ids of all calls of one event to the same receivers have in common, hashed once.
 #[derive(Clone)]
-pub(super) struct CallIds(Digest);
+pub(super) struct CallIds(Beginning);
 
 hex_id!(CallId, "", u128);
 
 impl CallIds {
     /// `destination` is `None` where destinations share the calls.
     pub(super) fn new(event: MessageId, call: CallType, destination: Option<&str>) -> Self {
-        let mut digest = Digest::with_prefix("idgroup/segment/1");
-        digest.bytes(event.as_bytes()).text(call.as_str()).text(destination.unwrap_or_default());
-        Self(digest)
+        Self(Digest::beginning_of("idgroup/segment/1", |digest| {
+            digest.bytes(event.as_bytes()).text(call.as_str()).text(destination.unwrap_or_default());
+        }))
     }
 
     /// `by_type` has one ID of each type.
@@ -39,23 +39,19 @@ impl CallIds {
         &self,
         by_type: &(impl Iterator<Item = &'i ExternalId> + Clone),
     ) -> CallId {
-        let mut digest = self.0.clone();
-        // By collection first: with one ID of each type, what is by type is then by identity.
-        for collection in [Collection::Accounts, Collection::Users] {
-            let of_collection = by_type.clone().filter(|id| id.collection() == collection);
-            of_collection.for_each(|id| hash_identity(&mut digest, id.key()));
-        }
-        CallId(digest.first_half())
+        CallId(self.0.first_half_of(|digest| {
+            // By collection first: with one ID of each type, what is by type is then by identity.
+            for collection in [Collection::Accounts, Collection::Users] {
+                let of_collection = by_type.clone().filter(|id| id.collection() == collection);
+                of_collection.for_each(|id| hash_identity(digest, id.key()));
+            }
+        }))
     }
 
     /// Costs a sort of the IDs.
     pub(super) fn of_list<'i>(&self, ids: impl Iterator<Item = &'i ExternalId>) -> CallId {
-        let mut digest = self.0.clone();
         let mut keys: Vec<&ExternalIdKey> = ids.map(ExternalId::key).collect();
         keys.sort_unstable();
-        for key in keys {
-            hash_identity(&mut digest, key);
-        }
-        CallId(digest.first_half())
+        CallId(self.0.first_half_of(|digest| keys.iter().for_each(|key| hash_identity(digest, key))))
     }
 }
