@@ -56,8 +56,13 @@ fn both_stages_write_what_the_library_decides() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-worker"));
     command.stderr(File::create(&log).unwrap());
     let everything = "sync_worker=trace,tokio_postgres=debug,librdkafka=debug,info";
-    let worker =
-        Worker::start_logging(command, everything, &broker, &database, &["--memories", "off", "--kafka", "debug=cgrp,msg"]);
+    let worker = Worker::start_logging(
+        command,
+        everything,
+        &broker,
+        &database,
+        &["--memories", "off", "--kafka", "debug=cgrp,msg"],
+    );
     let mut outputs = broker.outputs();
     outputs.read_until("all outputs", PATIENCE, |all| all.len() >= total);
     assert_same(&outputs.all, sent);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use idgroup::compare::ComparisonKey;
 use idgroup::{
-    Amplification, Completeness, Destinations, ExternalId, Flag, Gate, Lane, Memory, MemoryKey, ProfileUpdate,
-    Release, Rollout, Routed, Share, memory,
+    Amplification, Completeness, Destinations, ExternalId, Flag, Gate, Lane, Memory, MemoryKey,
+    ProfileUpdate, Release, Rollout, Routed, Share, memory,
 };
 use serde_json::{Value, json};
 
