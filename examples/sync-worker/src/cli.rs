@@ -184,8 +184,8 @@ pub struct Pipeline {
     /// Comparisons of more messages than this are refused
     #[arg(long, env = "COMPARE_UP_TO", default_value_t = 1_000_000)]
     pub compare_up_to: u64,
-    /// How many updates share one look-up, and in transactions one commit
-    #[arg(long, env = "BATCH", default_value_t = 256)]
+    /// How many updates share one look-up and one unit of work, and in transactions one commit
+    #[arg(long, env = "BATCH", default_value_t = 1_024)]
     pub batch: usize,
     /// How much memory each stage spends on updates that are under way, in MiB
     #[arg(long, env = "IN_FLIGHT_MIB", default_value_t = 32)]

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
-use crate::remembering::{Decided, Remembering};
+use crate::remembering::{Decided, Remembering, Work};
 use crate::retry::until_done;
 use crate::rollout_config::InForce;
 use crate::sending::Sending;
@@ -122,8 +122,9 @@ impl Sync {
     ) -> Result<usize> {
         let mut done = 0;
         while done < tasks.len() {
-            let unit = remembering.decide(&self.deciding, &self.sending, sink, &tasks[done..]).await?;
-            for decided in unit {
+            let Self { deciding, sending, .. } = self;
+            let work = Work { deciding, sending, sink, tasks: &tasks[done..] };
+            for decided in remembering.decide(&work).await? {
                 if done > 0 && sink.has_enough() {
                     return Ok(done);
                 }
