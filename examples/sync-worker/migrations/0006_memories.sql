@@ -2,7 +2,7 @@
 -- Nothing refers to this table and every statement has the key, so that it may be partitioned by its hash.
 create table memories (
     key     bytea primary key check (octet_length(key) = 16),
-    -- Empty while nothing is remembered: the row is there to be locked.
+    -- Empty where nothing was to be remembered: the row says that nobody else put one there meanwhile.
     memory  bytea not null default '',
     -- When it changed last: memories expire by it.
     kept_at timestamptz not null default now()
