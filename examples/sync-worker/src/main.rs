@@ -7,19 +7,25 @@ mod changes;
 mod cli;
 mod connect;
 mod dead_letter;
+mod deciding;
 mod demo;
+mod forget;
 mod health;
 mod identify;
 mod kafka;
+mod memories;
 mod metrics;
 mod migrate;
 mod offsets;
 mod outcome;
 mod postgres;
 mod properties;
+mod pulse;
 mod redrive;
+mod remembering;
 mod retry;
 mod rollout_config;
+mod sending;
 mod sink;
 mod source;
 mod stage;
@@ -33,6 +39,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
+use idgroup::Completeness;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -46,8 +53,10 @@ use crate::connect::Connect;
 use crate::health::Health;
 use crate::identify::Identify;
 use crate::kafka::Shared;
+use crate::memories::Memories;
 use crate::metrics::Metrics;
 use crate::postgres::Postgres;
+use crate::remembering::Remembering;
 use crate::rollout_config::RolloutConfig;
 use crate::stage::{Stage, Worker};
 use crate::store::Store;
@@ -86,6 +95,7 @@ fn begin() -> Result<()> {
             Command::Run(options) => run(*options).await,
             Command::Migrate(database) => migrate::migrate(&Connect::new(&database)?).await,
             Command::Redrive(options) => redrive::redrive(options.pipeline.prepared()?, &options.error).await,
+            Command::Forget(options) => forget::forget(&options).await,
             Command::Demo => demo::demo().await,
             Command::Broker { partitions } => {
                 let topics =
@@ -140,7 +150,8 @@ async fn run(options: Run) -> Result<()> {
                     shared: shared.clone(),
                 };
                 tokio::spawn(changes.follow());
-                Worker::Sync(Sync::new(catalog, rollout, &shared))
+                let remembering = remembering(options.memories, &connect, &shared)?;
+                Worker::Sync(Sync::new(catalog, rollout, remembering, &shared))
             }
         };
         stages.spawn(Stage::new(worker, &shared, &stopped).run());
@@ -166,6 +177,15 @@ async fn run(options: Run) -> Result<()> {
         tracing::info!("drained");
     }
     result
+}
+
+fn remembering(memories: cli::Memories, connect: &Connect, shared: &Shared) -> Result<Option<Remembering>> {
+    let completeness = match memories {
+        cli::Memories::Off => return Ok(None),
+        cli::Memories::Partial => Completeness::Partial,
+        cli::Memories::Complete => Completeness::Complete,
+    };
+    Ok(Some(Remembering::new(Memories::open(connect)?, completeness, shared)))
 }
 
 /// Ends the process even where Kafka's clients wait for brokers that don't answer.

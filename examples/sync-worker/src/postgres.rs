@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
 use idgroup::{Collection, Destination, Destinations, ExternalId, Timestamp};
 use tokio_postgres::Row;
 
@@ -61,14 +61,7 @@ const TIERS: &str = "
 
 impl Postgres {
     pub fn open(connect: &Connect, connections: usize) -> Result<Self> {
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(connect.limited(), connect.tls.clone(), recycling);
-        let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-        let pool = Pool::builder(manager)
-            .max_size(connections.max(1))
-            .timeouts(timeouts)
-            .runtime(deadpool_postgres::Runtime::Tokio1)
-            .build()?;
+        let pool = pool(connect, "", connections)?;
         Ok(Self { pool })
     }
 
@@ -156,13 +149,30 @@ impl Postgres {
         sql: &str,
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let client = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => without_values(error),
-            error => anyhow!("no connection: {error}"),
-        })?;
+        let client = client(&self.pool).await?;
         let statement = client.prepare_cached(sql).await.map_err(without_values)?;
         client.query(&statement, parameters).await.map_err(without_values)
     }
+}
+
+/// A bounded pool of connections whose statements end in time, with more of the database's options.
+pub fn pool(connect: &Connect, options: &str, connections: usize) -> Result<Pool> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(connect.limited(options), connect.tls.clone(), recycling);
+    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+    Ok(Pool::builder(manager)
+        .max_size(connections.max(1))
+        .timeouts(timeouts)
+        .runtime(deadpool_postgres::Runtime::Tokio1)
+        .build()?)
+}
+
+/// A connection of a pool.
+pub async fn client(pool: &Pool) -> Result<Object> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => without_values(error),
+        error => anyhow!("no connection: {error}"),
+    })
 }
 
 /// PostgreSQL has no text with a zero byte, so nothing is stored under such a name; and nothing is

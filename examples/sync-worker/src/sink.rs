@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Headers, Message, OwnedHeaders};
@@ -34,6 +34,8 @@ pub struct Sink {
     shared: Shared,
     /// The bytes of outputs that wait for a transaction.
     planned: AtomicUsize,
+    /// What a message may have: what is more is refused by the client, or by a topic unless it compresses well.
+    pub largest: usize,
 }
 
 pub struct Deliveries {
@@ -65,9 +67,10 @@ pub enum Limit {
 impl Sink {
     /// With [`Limit::OneMessage`] or, where topics say what they take, with that.
     pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
+        let topics = Limits::of(&shared.pipeline).await;
         let limit = match is_careful {
             true => Limit::OneMessage,
-            false => Limit::Bytes(limit(&shared.pipeline).await),
+            false => Limit::Bytes(topics.all.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT)),
         };
         let (failure, failure_seen) = watch::channel(None);
         let (refused, refused_seen) = mpsc::unbounded_channel();
@@ -75,16 +78,17 @@ impl Sink {
         let events = Events::new(stage, shared, Arc::default());
         let deliveries = Deliveries { events, is_transactional, limit, failure, refused };
         let settings = settings(stage, &shared.pipeline, limit);
-        let producer = ThreadedProducer::from_config_and_context(
-            &configuration(&shared.pipeline, &settings),
-            deliveries,
-        )?;
+        let configuration = configuration(&shared.pipeline, &settings);
+        let client = configuration.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
+        let largest = topics.events.min(client.unwrap_or(USUAL_LIMIT));
+        let producer = ThreadedProducer::from_config_and_context(&configuration, deliveries)?;
         let sink = Self {
             producer,
             dead_letter: shared.pipeline.dead_letter.clone(),
             stage,
             shared: shared.clone(),
             planned: AtomicUsize::new(0),
+            largest,
         };
         Ok((sink, Reports { failure: failure_seen, refused: refused_seen }))
     }
@@ -207,30 +211,43 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
     settings
 }
 
-/// The bytes that all topics take, as far as they say.
-async fn limit(pipeline: &Pipeline) -> usize {
-    match limits(pipeline).await {
-        Ok(bytes) => bytes.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT),
-        Err(error) => {
-            tracing::info!(%error, "topics don't say what they take");
-            USUAL_LIMIT
-        }
-    }
+/// The bytes that topics take, as far as they say.
+struct Limits {
+    all: usize,
+    /// Those of events alone.
+    events: usize,
 }
 
-async fn limits(pipeline: &Pipeline) -> Result<usize> {
-    let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
-    let topics =
-        [&pipeline.identified_output, &pipeline.outbound, &pipeline.outbound_slow, &pipeline.dead_letter];
-    let topics = topics.map(|topic| ResourceSpecifier::Topic(topic));
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let mut least = USUAL_LIMIT + OVERHEAD;
-    for described in admin.describe_configs(&topics, &options).await? {
-        let described = described.map_err(|error| anyhow!("{error}"))?;
-        let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
-        least = least.min(entry.context("no `max.message.bytes`")?.parse()?);
+impl Limits {
+    async fn of(pipeline: &Pipeline) -> Self {
+        Self::asked_for(pipeline).await.unwrap_or_else(|error| {
+            tracing::info!(%error, "topics don't say what they take");
+            Self { all: USUAL_LIMIT + OVERHEAD, events: USUAL_LIMIT + OVERHEAD }
+        })
     }
-    Ok(least)
+
+    async fn asked_for(pipeline: &Pipeline) -> Result<Self> {
+        let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
+        let of_events = [&pipeline.outbound, &pipeline.outbound_slow];
+        let others = [&pipeline.identified_output, &pipeline.dead_letter];
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let mut limits = Self { all: usize::MAX, events: usize::MAX };
+        let topics = of_events.into_iter().chain(others).map(|topic| ResourceSpecifier::Topic(topic));
+        let topics: Vec<ResourceSpecifier<'_>> = topics.collect();
+        for described in admin.describe_configs(&topics, &options).await? {
+            let described = described.map_err(|error| anyhow!("{error}"))?;
+            let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
+            let bytes = entry.context("no `max.message.bytes`")?.parse()?;
+            limits.all = limits.all.min(bytes);
+            if of_events
+                .iter()
+                .any(|topic| described.specifier == OwnedResourceSpecifier::Topic((*topic).clone()))
+            {
+                limits.events = limits.events.min(bytes);
+            }
+        }
+        Ok(limits)
+    }
 }
 
 impl Deliveries {

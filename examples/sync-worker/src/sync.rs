@@ -5,53 +5,56 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use idgroup::compare::{Comparison, Extent};
-use idgroup::{Amplification, Destinations, Lane, MessageId, ProfileUpdate, Release, Routed};
-use rdkafka::message::{Header, OwnedHeaders};
+use futures_util::future::try_join;
+use idgroup::ProfileUpdate;
 
 use crate::allowance::Allowance;
 use crate::catalog::Catalog;
+use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
-use crate::metrics::DecisionWatch;
 use crate::outcome::Outcome;
+use crate::remembering::{Decided, Remembering, Work};
 use crate::retry::until_done;
 use crate::rollout_config::InForce;
+use crate::sending::Sending;
 use crate::sink::Sink;
 use crate::store::Connected;
-
-/// An update of more bytes than this may take long to decide about, and gets a thread of its own.
-const LARGE: usize = 4_096;
-
-/// So does one of more external IDs than this: few bytes can stand for many messages to compare, but
-/// so many IDs stand for a few hundred at most.
-const MANY_IDS: usize = 16;
 
 /// How often a computation that is not known is looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 pub struct Sync {
     catalog: Arc<Catalog>,
-    rollout: InForce,
+    deciding: Deciding,
+    sending: Sending,
+    /// `None` where what was sent is inferred from updates.
+    remembering: Option<Remembering>,
     shared: Shared,
     allowance: Allowance,
 }
 
-/// The events of an update, as they go out.
-struct Decided {
-    lane: Lane,
-    events: Vec<(MessageId, Vec<u8>)>,
+/// An update to decide about, if it can be used; or else why not.
+pub struct Task<'a> {
+    pub outcome: &'a Arc<Outcome>,
+    pub known: Result<Known<'a>, String>,
 }
 
 impl Sync {
-    pub fn new(catalog: Arc<Catalog>, rollout: InForce, shared: &Shared) -> Self {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        rollout: InForce,
+        remembering: Option<Remembering>,
+        shared: &Shared,
+    ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
-        Self { catalog, rollout, shared: shared.clone(), allowance }
+        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(shared));
+        Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
     /// Decides about a batch of updates, and writes what comes of them in their order. Returns how many
     /// of them.
     pub async fn work(&self, sink: &Sink, batch: &[Arc<Outcome>]) -> Result<usize> {
-        let Shared { metrics, health, pipeline } = &self.shared;
+        let Shared { metrics, health, .. } = &self.shared;
         let began = Instant::now();
         let updates: Vec<Result<ProfileUpdate, String>> =
             batch.iter().map(|outcome| parse(outcome.record.payload.as_deref())).collect();
@@ -64,50 +67,95 @@ impl Sync {
         let look_up = || self.catalog.tiers(&spaces);
         let tiers = until_done("looking up tiers", metrics, health, look_up).await;
         metrics.time("catalog", began);
-        for (n, (outcome, update)) in batch.iter().zip(&updates).enumerate() {
+        let tasks: Vec<Task<'_>> = batch
+            .iter()
+            .zip(&updates)
+            .map(|(outcome, update)| {
+                let bytes = outcome.record.bytes().len();
+                let known = update.as_ref().map_err(Clone::clone);
+                let known = known.and_then(|update| known_of(update, bytes, &destinations, &tiers));
+                Task { outcome, known }
+            })
+            .collect();
+        match &self.remembering {
+            Some(remembering) => self.remember(remembering, sink, tasks).await,
+            None => self.infer(sink, &tasks).await,
+        }
+    }
+
+    /// One after the other, each by what it says itself.
+    async fn infer(&self, sink: &Sink, tasks: &[Task<'_>]) -> Result<usize> {
+        for (n, task) in tasks.iter().enumerate() {
             if n > 0 && sink.has_enough() {
                 return Ok(n);
             }
-            let decided = match update {
-                Ok(update) => match destinations.get(update.computation().id()).map(|connected| &**connected)
-                {
-                    Some(Ok(Some(destinations))) => {
-                        let tier = tiers.get(update.space_id()).cloned().flatten();
-                        let bytes = outcome.record.bytes().len();
-                        Ok((update, self.decide(update, tier.as_deref(), destinations, bytes).await))
-                    }
-                    Some(Err(error)) => Err(error.clone()),
-                    Some(Ok(None)) | None => {
-                        Err(format!("there is no computation `{}`", excerpt(update.computation().id())))
-                    }
-                },
-                Err(error) => Err(error.clone()),
+            let decided = match &task.known {
+                Ok(known) => Decided::Routed(self.deciding.decide(known).await),
+                Err(error) => Decided::Unusable(error.clone()),
             };
-            match decided {
-                Ok((update, decided)) => {
-                    let began = Instant::now();
-                    let topic = match decided.lane {
-                        Lane::Fast => &pipeline.outbound,
-                        Lane::Slow => &pipeline.outbound_slow,
-                    };
-                    let computed_at = update.computed_at().map(|time| time.to_string());
-                    for (message_id, event) in &decided.events {
-                        let headers = headers(*message_id, computed_at.as_deref());
-                        let key = Some(update.profile_id().as_bytes());
-                        sink.send(outcome, topic, key, Some(event), headers).await?;
-                    }
-                    metrics.time("hand_over", began);
-                    let result = match decided.events.is_empty() {
-                        true => "nothing_to_send",
-                        false => "sent",
-                    };
-                    metrics.updates.with_label_values(&["sync", result]).inc();
-                }
-                Err(error) => sink.dead_letter(outcome, &error).await?,
-            }
-            sink.all_sent(outcome);
+            self.write(sink, task, decided).await?;
         }
-        Ok(batch.len())
+        Ok(tasks.len())
+    }
+
+    /// By what is remembered. Updates of the even and of the odd partitions go side by side, as in two workers, so
+    /// that one half is worked on while the other waits for the database.
+    async fn remember(&self, remembering: &Remembering, sink: &Sink, tasks: Vec<Task<'_>>) -> Result<usize> {
+        if self.shared.pipeline.transactional {
+            return self.remember_in_units(remembering, sink, &tasks).await;
+        }
+        let count = tasks.len();
+        let (even, odd): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|task| task.outcome.record.partition % 2 == 0);
+        let halves = [&even, &odd].map(|half| self.remember_in_units(remembering, sink, half));
+        let [even, odd] = halves;
+        try_join(even, odd).await?;
+        Ok(count)
+    }
+
+    /// What is not written when a transaction has enough is decided again, and is the same.
+    async fn remember_in_units(
+        &self,
+        remembering: &Remembering,
+        sink: &Sink,
+        tasks: &[Task<'_>],
+    ) -> Result<usize> {
+        let mut done = 0;
+        while done < tasks.len() {
+            let Self { deciding, sending, .. } = self;
+            let work = Work { deciding, sending, sink, tasks: &tasks[done..] };
+            for decided in remembering.decide(&work).await? {
+                if done > 0 && sink.has_enough() {
+                    return Ok(done);
+                }
+                self.write(sink, &tasks[done], decided).await?;
+                done += 1;
+            }
+            // The next unit may forget what this one sends, once that is out.
+            if self.shared.pipeline.transactional {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn write(&self, sink: &Sink, task: &Task<'_>, decided: Decided<'_>) -> Result<()> {
+        match (decided, &task.known) {
+            (Decided::Routed(routed), Ok(known)) => {
+                self.sending.send(sink, task.outcome, known.update, &routed).await?;
+            }
+            (Decided::Remembered(routed, dedupe, current), Ok(known)) => {
+                self.deciding.compare(&current, known, &dedupe);
+                self.sending.send(sink, task.outcome, known.update, &routed).await?;
+            }
+            (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
+            (Decided::Routed(_) | Decided::Remembered(..), Err(error)) => {
+                sink.dead_letter(task.outcome, error).await?
+            }
+            (Decided::LeftAlone, _) => return Ok(()),
+        }
+        sink.all_sent(task.outcome);
+        Ok(())
     }
 
     /// The destinations of each computation. Updates can be there before their computation is, so that
@@ -127,101 +175,29 @@ impl Sync {
             self.catalog.ask_again(&unknown);
         }
     }
-
-    async fn decide(
-        &self,
-        update: &ProfileUpdate,
-        tier: Option<&str>,
-        destinations: &Destinations,
-        bytes: usize,
-    ) -> Decided {
-        // The rollout as it is now: an emergency shutoff does not wait for the end of the batch.
-        let release = self.release().await;
-        match bytes > LARGE || update.external_ids().len() > MANY_IDS {
-            true => tokio::task::block_in_place(|| self.decided(&release, update, tier, destinations)),
-            false => self.decided(&release, update, tier, destinations),
-        }
-    }
-
-    fn decided(
-        &self,
-        release: &Release,
-        update: &ProfileUpdate,
-        tier: Option<&str>,
-        destinations: &Destinations,
-    ) -> Decided {
-        let metrics = &self.shared.metrics;
-        let began = Instant::now();
-        let routed = release.decide_with(update, tier, destinations, &mut DecisionWatch::new(metrics));
-        metrics.time("decide", began);
-        if let Some(comparison) = &routed.comparison {
-            report(update, comparison);
-        }
-        let amplification = Amplification::of(&routed.events);
-        let lane = amplification.lane(self.shared.pipeline.slow_above);
-        let labels = [routed.route.sends().as_str(), lane.as_str()];
-        metrics.events.with_label_values(&labels).inc_by(routed.events.len() as u64);
-        metrics.messages.inc_by(amplification.outbound_messages());
-        let began = Instant::now();
-        let events = serialise(&routed);
-        metrics.time("serialise", began);
-        Decided { lane, events }
-    }
-
-    /// The rollout in force. Waits for the first one.
-    async fn release(&self) -> Arc<Release> {
-        let mut rollout = self.rollout.clone();
-        match rollout.wait_for(Option::is_some).await.map(|release| release.clone()) {
-            Ok(Some(release)) => release,
-            // Who puts rollouts in force has ended without one: there is nothing to go by.
-            Ok(None) | Err(_) => std::future::pending().await,
-        }
-    }
 }
 
-/// What receivers tell repeats and order by, without reading the event.
-fn headers(message_id: MessageId, computed_at: Option<&str>) -> OwnedHeaders {
-    let message_id = message_id.to_string();
-    let headers = OwnedHeaders::new_with_capacity(2);
-    let headers = headers.insert(Header { key: "message_id", value: Some(&message_id) });
-    match computed_at {
-        Some(time) => headers.insert(Header { key: "computed_at", value: Some(time) }),
-        None => headers,
+fn known_of<'a>(
+    update: &'a ProfileUpdate,
+    bytes: usize,
+    destinations: &'a HashMap<String, Connected>,
+    tiers: &HashMap<String, Option<Arc<str>>>,
+) -> Result<Known<'a>, String> {
+    match destinations.get(update.computation().id()).map(|connected| &**connected) {
+        Some(Ok(Some(destinations))) => {
+            let tier = tiers.get(update.space_id()).cloned().flatten();
+            Ok(Known { update, tier, destinations, bytes })
+        }
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(None)) | None => {
+            Err(format!("there is no computation `{}`", excerpt(update.computation().id())))
+        }
     }
 }
 
 fn parse(payload: Option<&[u8]>) -> Result<ProfileUpdate, String> {
     let payload = payload.ok_or("the payload is null")?;
     serde_json::from_slice(payload).map_err(|error| error.to_string())
-}
-
-fn serialise(routed: &Routed<'_>) -> Vec<(MessageId, Vec<u8>)> {
-    let event = |event: &idgroup::IdGroupEvent<'_>| {
-        let json = serde_json::to_vec(event).expect("strings and lists of them are always JSON");
-        (event.message_id(), json)
-    };
-    routed.events.iter().map(event).collect()
-}
-
-/// Says what a comparison found, in numbers: its samples hold external IDs.
-fn report<S>(update: &ProfileUpdate, comparison: &Comparison<S>) {
-    let update_id = update.id();
-    match comparison {
-        Comparison::Identical { .. } | Comparison::NothingToCompare => (),
-        Comparison::Different(difference) => tracing::warn!(
-            update_id,
-            legacy = difference.legacy,
-            dedupe = difference.dedupe,
-            only_in_legacy = difference.only_in_legacy,
-            only_in_dedupe = difference.only_in_dedupe,
-            in_different_numbers = difference.in_different_numbers,
-            is_all = difference.extent == Extent::Whole,
-            "the flows differ"
-        ),
-        Comparison::Refused { most, .. } => tracing::info!(update_id, most, "too many messages to compare"),
-        Comparison::CutShort { .. } => tracing::warn!(update_id, "a comparison was cut short"),
-        _ => tracing::warn!(update_id, outcome = comparison.as_str(), "the flows are not known to agree"),
-    }
 }
 
 /// The beginning of a name that may be of any length.

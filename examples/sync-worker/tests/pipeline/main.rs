@@ -8,6 +8,7 @@ mod decisions;
 mod figures;
 mod kafka;
 mod load;
+mod memories;
 mod process;
 mod real;
 mod redriven;
