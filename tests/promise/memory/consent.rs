@@ -17,7 +17,7 @@ const LASTING: Told = Told { consent: Consents::Lasting, ..TOLD };
 fn assert_kept_with_consent(told: Told, longest: usize) {
     for beside in [Beside::Nothing, Beside::After, Beside::EntryBefore] {
         for timed in [IdSet::NONE, told.ids] {
-            let told = Told { beside, timed, ..told };
+            let told = Told { timed, beside, ..told };
             let seen = assert_kept(told, Completeness::Complete, IN_ORDER, longest);
             let is_either = seen.owed_either > 0;
             assert!(seen.owed_one > 0 && seen.owed_none > 0, "{seen:?}");
