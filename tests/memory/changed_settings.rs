@@ -18,7 +18,7 @@ fn update(id: &str, second: u8) -> ProfileUpdate {
 }
 
 /// What the one destination is sent, with the ids of the messages; and the memory.
-fn decide(own: &Memory, update: &ProfileUpdate, setting: Value) -> (Value, Vec<String>, Memory) {
+fn decide(own: &Memory, update: &ProfileUpdate, setting: &Value) -> (Value, Vec<String>, Memory) {
     let mut destination = json!({"id": "dst_1"});
     destination.as_object_mut().unwrap().extend(setting.as_object().unwrap().clone());
     let destinations: Destinations = serde_json::from_value(json!([destination])).unwrap();
@@ -37,7 +37,7 @@ fn decide(own: &Memory, update: &ProfileUpdate, setting: Value) -> (Value, Vec<S
 #[test]
 fn a_repeat_is_the_first_message_whatever_the_destination_is_set_to_by_now() {
     let entry = update("upd_1", 1);
-    let (told, message, own) = decide(&Memory::default(), &entry, json!({"dedupes_on": ["email"]}));
+    let (told, message, own) = decide(&Memory::default(), &entry, &json!({"dedupes_on": ["email"]}));
     assert_eq!(told, json!({"ids": ["b"], "repeat": false}));
     for setting in [
         json!({"dedupes_on": ["email"]}),
@@ -47,15 +47,15 @@ fn a_repeat_is_the_first_message_whatever_the_destination_is_set_to_by_now() {
         json!({"dedupes_on": ["email"], "id_strategies": {"email": "first"}}),
         json!({"dedupes_on": ["email"], "consent": "not_refused"}),
     ] {
-        let (told, again, after) = decide(&own, &entry, setting.clone());
+        let (told, again, after) = decide(&own, &entry, &setting);
         assert_eq!(told, json!({"ids": ["b"], "repeat": true}), "{setting}");
         assert_eq!((again, after), (message.clone(), own.clone()), "{setting}");
-        let (told, none, _) = decide(&own, &update("upd_2", 2), setting.clone());
+        let (told, none, _) = decide(&own, &update("upd_2", 2), &setting);
         assert_eq!((told, none.len()), (json!("already_messaged"), 0), "{setting}");
     }
-    let (told, ..) = decide(&own, &entry, json!({"dedupes_on": ["phone"], "consent": "required"}));
+    let (told, ..) = decide(&own, &entry, &json!({"dedupes_on": ["phone"], "consent": "required"}));
     assert_eq!(told, json!("no_consent"));
     // A plain destination is sent every update, and what was settled stays so.
-    let (told, _, after) = decide(&own, &entry, json!({}));
+    let (told, _, after) = decide(&own, &entry, &json!({}));
     assert_eq!((told, after), (json!({"ids": ["b", "a", "1"], "repeat": false}), own));
 }
