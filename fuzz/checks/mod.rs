@@ -8,6 +8,7 @@
 mod build;
 pub mod comparison;
 pub mod destinations;
+pub mod memory;
 pub mod rollout;
 pub mod update;
 

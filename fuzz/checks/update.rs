@@ -12,26 +12,31 @@ use idgroup::{
 /// `bytes` are the JSON of an update.
 pub fn check(bytes: &[u8]) {
     let Some(update) = super::round_trip::<ProfileUpdate>(bytes) else { return };
-    let destinations = destinations_of_interest(&update);
+    let destinations = destinations_of_interest(std::slice::from_ref(&update));
     check_decision(&update, &destinations);
 
     let again: ProfileUpdate = serde_json::from_str(&serde_json::to_string(&update).unwrap()).unwrap();
     assert_eq!(decide(&again, &destinations), decide(&update, &destinations), "a redelivery");
 }
 
-/// A plain destination, one for each type that the update knows of, and some for several; and the same
+/// A plain destination, one for each type that the updates know of, and some for several; and the same
 /// with strategies and consent.
-fn destinations_of_interest(update: &ProfileUpdate) -> Destinations {
-    let of_trigger = match update.trigger() {
-        Trigger::NewExternalId(added) => added.as_slice().iter().collect(),
-        Trigger::ExternalIdRemoved(removed) => removed.as_slice().iter().collect(),
+pub fn destinations_of_interest(updates: &[ProfileUpdate]) -> Destinations {
+    let of_trigger = |update: &ProfileUpdate| match update.trigger() {
+        Trigger::NewExternalId(added) => added.as_slice().to_vec(),
+        Trigger::ExternalIdRemoved(removed) => removed.as_slice().to_vec(),
         Trigger::ProfileMerge(profiles) => {
-            profiles.as_slice().iter().filter_map(MergedProfile::external_ids).flatten().collect()
+            profiles.as_slice().iter().filter_map(MergedProfile::external_ids).flatten().cloned().collect()
         }
         _ => Vec::new(),
     };
-    let keys = update.external_ids().iter().map(ExternalId::key).chain(of_trigger);
-    let types: BTreeSet<&str> = keys.map(ExternalIdKey::id_type).chain(["email"]).take(6).collect();
+    let keys = |update: &ProfileUpdate| {
+        let listed = update.external_ids().iter().map(ExternalId::key).cloned();
+        listed.chain(of_trigger(update)).collect::<Vec<_>>()
+    };
+    let keys: Vec<ExternalIdKey> = updates.iter().flat_map(keys).collect();
+    let types = keys.iter().map(ExternalIdKey::id_type).chain(["email"]);
+    let types: BTreeSet<&str> = types.take(6).collect();
     let types: Vec<&str> = types.into_iter().collect();
 
     let mut settings: Vec<&[&str]> = types.chunks(1).chain(types.chunks(2)).collect();

@@ -182,7 +182,10 @@ impl<'a> MemoryDecision<'a> {
     /// Whether a deduping destination is sent something.
     pub fn messages_somebody(&self) -> bool {
         let sends = |outcome: &Outcome| outcome.verdict() == Verdict::SendSome;
-        self.outcomes.iter().any(|outcomes| match outcomes {
+        let settings = self.destinations.settings().distinct().iter().zip(&self.outcomes);
+        // Plain destinations that say which IDs they are sent are sent some, too.
+        let mut deduping = settings.filter(|(setting, _)| setting.deduping().is_some());
+        deduping.any(|(_, outcomes)| match outcomes {
             Outcomes::Alike(outcome) => sends(outcome),
             Outcomes::Each(each) => each.iter().any(sends),
         })

@@ -45,3 +45,27 @@ fn a_batch_ends_before_its_message_would_be_forgotten() {
     assert_eq!(ends(&[nobody, exit()]), [false, false]);
     assert_eq!(ends(&[exit()]), [false]);
 }
+
+/// Whatever they are sent: they are sent every update, and nothing of theirs is remembered.
+#[test]
+fn plain_destinations_message_nobody() {
+    let email = json!([{"type": "email", "id": "a@example.com"}]);
+    let entry = update("upd_1", "in", 1, &email);
+    for (setting, expected) in [
+        (json!({"id": "dst_1"}), false),
+        (json!({"id": "dst_1", "id_strategies": {"email": "latest"}}), false),
+        (json!({"id": "dst_1", "consent": "not_refused"}), false),
+        (json!({"id": "dst_1", "dedupes_on": ["email"]}), true),
+        (json!({"id": "dst_1", "dedupes_on": ["phone"]}), false),
+    ] {
+        let destinations: Destinations = serde_json::from_value(json!([setting, {"id": "dst_2"}])).unwrap();
+        let recalled = memory::keys(&entry, 0).recall(|_| Memory::default());
+        let decision = memory::decide(recalled, &destinations, Completeness::Complete);
+        assert_eq!(decision.messages_somebody(), expected, "{setting}");
+        assert!(!decision.events().is_empty());
+        // Delivered again, what was sent is sent as a repeat, each destination by itself.
+        let again = memory::keys(&entry, 0).recall(|_| decision.own().clone());
+        let again = memory::decide(again, &destinations, Completeness::Complete);
+        assert_eq!(again.messages_somebody(), expected, "{setting}, again");
+    }
+}

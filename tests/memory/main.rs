@@ -5,6 +5,7 @@ mod oracle;
 
 mod batches;
 mod bytes;
+mod changed_settings;
 mod explanations;
 mod histories;
 mod remembered;

@@ -24,13 +24,14 @@ fn key() -> impl Strategy<Value = Key> {
 }
 
 fn external_id() -> impl Strategy<Value = Id> {
-    (key(), option::of(0..TICKS), option::weighted(0.3, 0..TICKS)).prop_map(
-        |(key, created_at, attached_at)| Id {
+    let times = (option::of(0..TICKS), option::weighted(0.3, 0..TICKS));
+    (key(), times, option::weighted(0.8, any::<bool>())).prop_map(
+        |(key, (created_at, attached_at), subscribed)| Id {
             key,
             encoding: "none",
             created_at,
             attached_at,
-            subscribed: None,
+            subscribed,
         },
     )
 }
@@ -71,17 +72,23 @@ fn update() -> impl Strategy<Value = Update> {
 }
 
 fn destinations() -> impl Strategy<Value = Vec<Destination>> {
-    vec(option::weighted(0.8, subsequence(TYPES.to_vec(), 1..=2)), 1..=4).prop_map(|settings| {
+    vec(setting(), 1..=4).prop_map(|settings| {
         let named = DESTINATIONS.into_iter().zip(settings);
-        named
-            .map(|(id, dedupes_on)| Destination {
-                id,
-                name: None,
-                dedupes_on,
-                id_strategies: None,
-                consent: None,
-            })
-            .collect()
+        named.map(|(id, setting)| Destination { id, ..setting }).collect()
+    })
+}
+
+/// Half of them ask for nothing more than types.
+fn setting() -> impl Strategy<Value = Destination> {
+    let types = option::weighted(0.8, subsequence(TYPES.to_vec(), 1..=2));
+    let strategy = option::weighted(0.25, select(&["latest", "first", "all"]));
+    let consent = option::weighted(0.35, select(&["required", "not_refused"]));
+    (types, strategy, consent).prop_map(|(dedupes_on, strategy, consent)| {
+        // Of one type; of each type that is deduped on one ID is sent.
+        let of = dedupes_on.as_ref().map_or(TYPES[0], |types| types[0]);
+        let strategy = strategy.filter(|strategy| dedupes_on.is_none() || *strategy != "all");
+        let id_strategies = strategy.map(|strategy| vec![(of, strategy)]);
+        Destination { dedupes_on, id_strategies, consent, ..Destination::named("unnamed") }
     })
 }
 

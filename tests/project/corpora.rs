@@ -18,6 +18,11 @@ fn destinations_that_fuzzing_kept_pass_their_checks() {
 }
 
 #[test]
+fn memories_and_histories_that_fuzzing_kept_pass_their_checks() {
+    replay("memory", checks::memory::check);
+}
+
+#[test]
 fn comparisons_that_fuzzing_kept_pass_their_checks() {
     replay("comparison", checks::comparison::check);
 }

@@ -1,5 +1,5 @@
-//! What consent needs to keep the promise: histories that go wrong where it changes during a stay, one
-//! update after the other, to a destination on `email` that requires consent.
+//! What consent needs to keep the promise, told one update after the other, to a destination on `email` that
+//! requires it. The search takes consent through every history; these are for reading.
 
 use idgroup::{
     Consent, Destination, Destinations, DropReason, ExternalId, ExternalIdKey, Membership, MergedProfile,

@@ -20,7 +20,7 @@ pub fn check_every_order(rules: &Rules, longest: usize) -> u64 {
 }
 
 fn descend(world: &World, log: Vec<Lookup>, rules: &Rules, steps_left: usize, sequences: &mut u64) {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new(rules.consent);
     engine.log = Some(log);
     for step in if steps_left == 0 { Vec::new() } else { world.next_steps(rules) } {
         let (mut next, before) = (*world, engine.log.clone());

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use idgroup::{
-    Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile, ProfileUpdate,
+    Consent, Destination, Destinations, ExternalId, ExternalIdKey, Membership, MergedProfile, ProfileUpdate,
     Timestamp, Trigger, decide, explain,
 };
 
 use crate::build::entry;
 use crate::ids::{IdSet, KNOWN_IDS};
+use crate::rules::Consents;
 use crate::world::{DEDUPING, IDS};
 
 /// A profile before a merge: whether it was a member, and what the merge states that it held.
@@ -35,6 +36,7 @@ pub enum Reason {
 pub struct Listed {
     pub created_at: Option<u8>,
     pub attached_at: Option<u8>,
+    pub refuses: bool,
 }
 
 /// An update together with a list that was looked up for it: all that a decision depends on, but for
@@ -45,6 +47,8 @@ pub struct Input {
     pub member: bool,
     pub computed_at: Option<u8>,
     pub list: [Option<Listed>; IDS],
+    /// Whether it is told which IDs refuse.
+    pub consent: Consents,
 }
 
 /// What each deduping destination is sent.
@@ -71,10 +75,16 @@ pub const DESTINATION_IDS: [&str; DEDUPING.len()] = ["dst_email", "dst_phone", "
 const PLAIN: &str = "dst_plain";
 
 impl Engine {
-    pub fn new() -> Self {
+    pub fn new(consent: Consents) -> Self {
         let deduping = DESTINATION_IDS.iter().zip(DEDUPING).map(|(id, types)| {
             let types = ["email", "phone"].into_iter().enumerate().filter(|(bit, _)| types & (1 << bit) != 0);
-            Destination::new(*id).unwrap().deduping_on(types.map(|(_, name)| name)).unwrap()
+            let destination =
+                Destination::new(*id).unwrap().deduping_on(types.map(|(_, name)| name)).unwrap();
+            match (consent, *id) {
+                (Consents::NotAskedFor, _) => destination,
+                (Consents::AskedFor, "dst_both") => destination.with_consent(Consent::NotRefused),
+                (Consents::AskedFor, _) => destination.with_consent(Consent::Required),
+            }
         });
         let plain = Destination::new(PLAIN).unwrap();
         let destinations = Destinations::new(deduping.chain([plain])).unwrap();
@@ -132,6 +142,9 @@ fn decide_afresh(input: &Input, destinations: &Destinations) -> Sent {
             }
         }
     }
+    let refuses = |id: &usize| input.list[*id].is_some_and(|listed| listed.refuses);
+    let refusing: IdSet = (0..IDS).filter(refuses).collect();
+    assert!(!sent.iter().any(|ids| ids.meets(refusing)), "{sent:?} of {input:?}");
     // The control: a plain destination gets every update with the whole list.
     let list: IdSet = (0..IDS).filter(|&id| input.list[id].is_some()).collect();
     assert_eq!(plain, list, "the plain destination, sent {input:?}");
@@ -163,7 +176,9 @@ impl Input {
         };
         let ids = (0..IDS).filter_map(|id| {
             let listed = self.list[id]?;
-            let mut external_id = ExternalId::from(key_of(id));
+            let is_told = self.consent == Consents::AskedFor;
+            let subscribed = is_told.then_some(!listed.refuses);
+            let mut external_id = ExternalId::from(key_of(id)).maybe_subscribed(subscribed);
             if let Some(created_at) = listed.created_at {
                 external_id = external_id.with_created_at(at(created_at));
             }
@@ -214,6 +229,7 @@ impl Input {
         push(7, time(self.computed_at));
         for listed in self.list {
             push(1, u8::from(listed.is_some()));
+            push(1, u8::from(listed.is_some_and(|listed| listed.refuses)));
             push(7, time(listed.and_then(|listed| listed.created_at)));
             push(7, time(listed.and_then(|listed| listed.attached_at)));
         }

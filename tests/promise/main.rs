@@ -28,9 +28,12 @@ fn assert_kept(rules: &Rules, longest: usize) {
         let found = shortest(rules, longest, None).unwrap();
         panic!("the promise is broken by:\n{}", tell(&found, rules));
     }
-    let Rules { without, profiles, ids } = rules;
+    let Rules { without, profiles, ids, consent } = rules;
     let without = without.map(|without| format!(", without {without:?}")).unwrap_or_default();
-    println!("up to {longest} steps, {profiles} profiles, {}{without}:\n{seen}", ids.in_words());
+    println!(
+        "up to {longest} steps, {profiles} profiles, {}, consent {consent:?}{without}:\n{seen}",
+        ids.in_words()
+    );
     let checked = seen.checked;
     assert!(checked.one > 0 && checked.none > 0 && checked.none_because_continued > 0, "{checked:?}");
 }
@@ -38,6 +41,19 @@ fn assert_kept(rules: &Rules, longest: usize) {
 #[test]
 fn every_short_history_keeps_the_promise() {
     assert_kept(&Rules::all_hold(), 4);
+}
+
+#[test]
+fn every_short_history_with_consent_keeps_the_promise() {
+    assert_kept(&Rules::with_consent(), 4);
+}
+
+#[test]
+#[ignore = "the whole: minutes in release"]
+fn every_history_with_consent_keeps_the_promise() {
+    assert_kept(&Rules::with_consent(), 6);
+    assert_kept(&Rules { ids: IdSet(0b0011), profiles: 3, ..Rules::with_consent() }, 6);
+    assert_kept(&Rules { ids: IdSet(0b0001), ..Rules::with_consent() }, 8);
 }
 
 /// With an update computed late, an ID that came later is visible: only here the order of IDs counts.

@@ -10,6 +10,14 @@ pub struct Rules {
     pub profiles: usize,
     /// The IDs that there are.
     pub ids: IdSet,
+    pub consent: Consents,
+}
+
+/// Whether the deduping destinations ask for consent, which IDs then have or have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consents {
+    NotAskedFor,
+    AskedFor,
 }
 
 /// One part of what the promise rests on, dropped.
@@ -63,11 +71,22 @@ pub enum Without {
     PromptNewIds,
     /// The list may hold an ID that was removed and came back with its new time.
     LastingPossession,
+    /// Where consent is asked for, it is given and taken back in a stay, too.
+    LastingConsent,
+    /// Where consent is asked for, it is given and taken back after a stay, and its updates are looked up then.
+    ConsentUntilLookedUp,
+    /// Where consent is asked for, members with IDs that refuse are merged.
+    ConsentOfMergedMembers,
 }
 
 impl Rules {
     pub fn all_hold() -> Self {
-        Self { without: None, profiles: 2, ids: IdSet(0b1111) }
+        Self { without: None, profiles: 2, ids: IdSet(0b1111), consent: Consents::NotAskedFor }
+    }
+
+    /// All hold, and destinations ask for consent of two emails and a phone.
+    pub fn with_consent() -> Self {
+        Self { ids: IdSet(0b0111), consent: Consents::AskedFor, ..Self::all_hold() }
     }
 
     pub fn without(without: Without) -> Self {

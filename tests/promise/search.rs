@@ -28,8 +28,14 @@ pub struct Counterexample {
 /// Explores all histories of at most `longest` steps; stops at the first that breaks the promise
 /// in the way that is looked for.
 pub fn explore(rules: &Rules, longest: usize, wrong: Option<Wrong>) -> (Seen, Option<Counterexample>) {
-    let mut search =
-        Search { rules, wrong, engine: Engine::new(), seen: Seen::default(), path: Vec::new(), found: None };
+    let mut search = Search {
+        rules,
+        wrong,
+        engine: Engine::new(rules.consent),
+        seen: Seen::default(),
+        path: Vec::new(),
+        found: None,
+    };
     search.descend(&World::new(), longest);
     search.seen.lookups = search.engine.lookups;
     search.seen.distinct_inputs = search.engine.distinct_inputs();
@@ -89,8 +95,12 @@ impl fmt::Display for Seen {
             f,
             "  {lookups} lookups ({distinct_inputs} different inputs), {outcomes} outcomes of deliveries"
         )?;
-        let Checked { one, none, none_because_continued } = checked;
+        let Checked { one, none, none_because_continued, one_or_none } = checked;
         writeln!(f, "  stays checked, once per destination: {one} owed one message, {none} owed none,")?;
-        write!(f, "  {none_because_continued} owed none because a stay that they continue was messaged")
+        write!(f, "  {none_because_continued} owed none because a stay that they continue was messaged")?;
+        match one_or_none {
+            0 => Ok(()),
+            _ => write!(f, ",\n  {one_or_none} may have one or none, because consent came or went"),
+        }
     }
 }

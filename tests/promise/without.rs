@@ -1,5 +1,6 @@
 //! For each assumption, the shortest history that breaks the promise without it.
 
+use crate::ids::IdSet;
 use crate::rules::{Rules, Without};
 use crate::search::shortest;
 use crate::words::tell;
@@ -8,7 +9,11 @@ use crate::world::Wrong::{self, Missing, TooMany};
 /// The promise breaks in `steps` steps, and in none fewer.
 #[track_caller]
 fn assert_breaks(without: Without, wrong: Wrong, steps: usize) {
-    let rules = Rules::without(without);
+    assert_breaks_of(Rules::without(without), without, wrong, steps);
+}
+
+#[track_caller]
+fn assert_breaks_of(rules: Rules, without: Without, wrong: Wrong, steps: usize) {
     let found = shortest(&rules, steps, Some(wrong))
         .unwrap_or_else(|| panic!("without {without:?} the promise is kept for {steps} steps"));
     assert_eq!((found.broken.wrong, found.steps.len()), (wrong, steps), "{}", tell(&found, &rules));
@@ -53,4 +58,36 @@ breaks! {
 #[ignore = "the whole: minutes in release"]
 fn an_id_that_came_back_before_the_lookup_breaks_the_promise() {
     assert_breaks(Without::LastingPossession, Missing, 5);
+}
+
+/// Where destinations ask for consent.
+#[track_caller]
+fn assert_breaks_with_consent(without: Without, wrong: Wrong, steps: usize) {
+    let rules = Rules { without: Some(without), ids: IdSet(0b0011), ..Rules::with_consent() };
+    assert_breaks_of(rules, without, wrong, steps);
+}
+
+#[test]
+fn consent_that_changes_in_a_stay_breaks_the_promise() {
+    assert_breaks_with_consent(Without::LastingConsent, TooMany, 3);
+}
+
+#[test]
+fn consent_that_changes_in_a_stay_loses_a_message() {
+    assert_breaks_with_consent(Without::LastingConsent, Missing, 4);
+}
+
+#[test]
+fn consent_taken_back_before_the_lookup_breaks_the_promise() {
+    assert_breaks_with_consent(Without::ConsentUntilLookedUp, Missing, 4);
+}
+
+#[test]
+fn consent_taken_back_before_a_redelivery_breaks_the_promise() {
+    assert_breaks_with_consent(Without::ConsentUntilLookedUp, TooMany, 4);
+}
+
+#[test]
+fn a_member_that_refuses_and_is_merged_breaks_the_promise() {
+    assert_breaks_with_consent(Without::ConsentOfMergedMembers, Missing, 5);
 }

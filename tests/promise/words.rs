@@ -11,7 +11,7 @@ const DEDUPES_ON: [&str; 3] = ["email", "phone", "email and phone"];
 
 /// Tells the history that breaks the promise, and which lookups it takes.
 pub fn tell(found: &Counterexample, rules: &Rules) -> String {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new(rules.consent);
     engine.log = Some(Vec::new());
     let mut world = World::new();
     let mut told = String::new();

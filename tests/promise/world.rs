@@ -37,7 +37,10 @@ pub struct Stay {
     pub profile: usize,
     pub began_at_step: u8,
     pub continues: bool,
-    relevant: Types,
+    /// The IDs that there were at any moment of it, with consent from then on.
+    relevant: IdSet,
+    /// IDs whose consent came or went: a message to one of them may be sent or not.
+    uncertain: IdSet,
     /// Destinations that messaged one of the stays that this one continues.
     messaged_before: u8,
 }
@@ -75,6 +78,8 @@ pub struct World {
     /// Kept for merged profiles too: their late updates are looked up from their point of view.
     views: [[Option<Possession>; IDS]; PROFILES],
     first_seen: [Option<u8>; IDS],
+    /// Those without consent.
+    refusing: IdSet,
     /// The IDs that each destination has messaged in the running stay.
     messaged: [[IdSet; DEDUPING.len()]; PROFILES],
     /// Destinations of which a messaged ID was removed: nothing is promised about them.
@@ -97,6 +102,7 @@ impl World {
             ever_in: [false; PROFILES],
             views: [[None; IDS]; PROFILES],
             first_seen: [None; IDS],
+            refusing: IdSet::NONE,
             messaged: [[IdSet::NONE; DEDUPING.len()]; PROFILES],
             exempt: 0,
             just_entered: None,
@@ -145,8 +151,12 @@ impl World {
                 self.emit(profile, Reason::Removed { id }, rules);
                 (profile, true)
             }
+            Change::TakeBack { id } | Change::Give { id } => {
+                self.change_consent(id, rules, engine);
+                return;
+            }
             Change::Enter { profile } => {
-                self.enter(profile, self.held(profile).types(), 0, false);
+                self.enter(profile, self.held(profile), 0, false);
                 self.just_entered = Some(profile);
                 self.emit(profile, Reason::Changed, rules);
                 if rules.lack(Without::SilenceAtEntry) && !self.held(profile).is_empty() {

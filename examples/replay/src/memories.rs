@@ -6,17 +6,20 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use idgroup::{Memory, MemoryKey};
+use idgroup::memory::{self, decide_with};
+use idgroup::{Completeness, Counts, Destinations, Memory, MemoryDecision, MemoryKey, ProfileUpdate};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::reading::unusable::OfText;
 
 /// The memories of all profiles in all computations that are known.
-#[derive(Default)]
+#[derive(Clone)]
 pub struct Memories {
     /// In their compact form, because there are many.
     by_key: HashMap<MemoryKey, Box<[u8]>>,
+    completeness: Completeness,
+    /// Where they are written to.
     file: Option<PathBuf>,
 }
 
@@ -28,30 +31,57 @@ struct Line {
 }
 
 impl Memories {
-    /// Reads those of an earlier run; there are none if there is no such file yet. Any that can't be read
-    /// is an error, and the file stays as it is.
-    pub fn read(path: &Path) -> Result<Self, Failure> {
+    /// None: nothing was ever sent.
+    pub fn none() -> Self {
+        Self { by_key: HashMap::new(), completeness: Completeness::Complete, file: None }
+    }
+
+    /// Reads those of an earlier run, to be written at the end; there are none if there is no such file
+    /// yet. Any that can't be read is an error, and the file stays as it is.
+    pub fn open(path: &Path, completeness: Completeness) -> Result<Self, Failure> {
         let by_key = match File::open(path) {
             Ok(file) => read_lines(file, path)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => HashMap::new(),
             Err(error) => return Err(Failure::of_file("read", path, &error)),
         };
-        let memories = Self { by_key, file: Some(path.into()) };
+        let memories = Self { by_key, completeness, file: Some(path.into()) };
         memories.check_that_it_can_be_written()?;
         Ok(memories)
     }
 
+    /// Reads those of an earlier run, never to be written: so there must be such a file.
+    pub fn read(path: &Path, completeness: Completeness) -> Result<Self, Failure> {
+        let file = File::open(path).map_err(|error| Failure::of_file("read", path, &error))?;
+        Ok(Self { by_key: read_lines(file, path)?, completeness, file: None })
+    }
+
+    /// Decides about the update with what is remembered, and keeps nothing of it yet.
+    pub fn decide<'a>(
+        &self,
+        update: &'a ProfileUpdate,
+        destinations: &'a Destinations,
+        counts: &mut Counts,
+    ) -> MemoryDecision<'a> {
+        let recalled = memory::keys(update, 0).recall(|key| self.of(key));
+        decide_with(recalled, destinations, self.completeness, counts)
+    }
+
+    /// Keeps what the decision changed; how many profiles are new.
+    pub fn keep_changed(&mut self, decision: &MemoryDecision<'_>) -> u64 {
+        let mut new = 0;
+        for (key, memory) in decision.changed() {
+            let known = self.by_key.insert(*key, memory.to_bytes().into());
+            new += u64::from(known.is_none());
+        }
+        new
+    }
+
     /// What is remembered under the key.
-    pub fn of(&self, key: &MemoryKey) -> Memory {
+    fn of(&self, key: &MemoryKey) -> Memory {
         let bytes = self.by_key.get(key);
         bytes.map_or_else(Memory::default, |bytes| {
             Memory::from_bytes(bytes).expect("only what was a memory is kept")
         })
-    }
-
-    /// Keeps the memory in the place of what was kept under the key; whether that was nothing.
-    pub fn keep(&mut self, key: MemoryKey, memory: &Memory) -> bool {
-        self.by_key.insert(key, memory.to_bytes().into()).is_none()
     }
 
     /// Writes the file, if there is to be one: all of it, or none.

@@ -166,7 +166,8 @@ struct Printed {
     /// What would change with these destinations in the place of --destinations
     ///
     /// Who gains a message, loses one, or gets it at another address, and why. Memory grows with the
-    /// number of people for whom something changes, because they are counted, and with nothing else.
+    /// number of people for whom something changes, because they are counted, and with nothing else;
+    /// with --remember, with what is remembered, too, once for each of both settings.
     #[arg(long, value_name = "FILE", group = "mode")]
     preview: Option<PathBuf>,
 
@@ -200,15 +201,17 @@ struct Remembering {
     /// Then no destination that dedupes is messaged twice in a stay, whatever updates leave out. One
     /// thread decides, in the order of the input; --jobs are for reading. Memory grows with the number
     /// of profiles in each computation: by some 130 bytes for each, and 40 more for each destination
-    /// that has messaged it, after the first. --explain says what the memory said. A report knows of no
-    /// memory.
-    #[arg(long, conflicts_with_all = ["legacy", "shadow", "rollout", "segment", "preview", "report"])]
+    /// that has messaged it, after the first. --explain says what the memory said. --preview decides
+    /// with a memory for each of both settings.
+    #[arg(long, conflicts_with_all = ["legacy", "shadow", "rollout", "segment"])]
     remember: bool,
 
     /// With --remember, keep what is remembered in this file, for the next run
     ///
     /// It is read first, if it is there, and written anew at the end, whole or not at all. Each line is
-    /// the key and the memory of a profile in a computation, in JSON, without any external ID.
+    /// the key and the memory of a profile in a computation, in JSON, without any external ID. With
+    /// --preview it must be there, both settings begin with it, and it is not written, because nothing
+    /// was sent.
     #[arg(long, value_name = "FILE")]
     memories: Option<PathBuf>,
 

@@ -169,7 +169,10 @@ impl Run<'_, '_> {
             Transport::SendsThenKeeps => lists[0],
             // What was kept and not sent is sent the next time, if it is still there.
             Transport::KeepsThenSends => {
-                let both = |one: List, other: &List| std::array::from_fn(|id| one[id].or(other[id]));
+                let both = |one: List, other: &List| {
+                    let held = std::array::from_fn(|id| one.held[id].or(other.held[id]));
+                    List { held, ..*other }
+                };
                 lists[1..=this_time].iter().fold(lists[0], both)
             }
             Transport::Together => lists[this_time],

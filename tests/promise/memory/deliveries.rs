@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::engine::{DEDUPING, Engine, Memories};
-use super::world::{List, MOST_UPDATES, PROFILES, Told, World, set};
+use super::world::{Due, List, MOST_UPDATES, PROFILES, Told, World, set};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -64,6 +64,7 @@ pub struct Deliveries<'w, 'e> {
     plan: Plan,
     logs: Vec<Vec<usize>>,
     lists: Vec<Vec<List>>,
+    due: Vec<DueAt>,
     seen: HashSet<Node>,
     path: Vec<Delivery>,
     pub states: u64,
@@ -81,7 +82,8 @@ impl<'w, 'e> Deliveries<'w, 'e> {
                 .collect(),
         };
         let lists = world.updates.iter().map(|update| world.lists_of(update)).collect();
-        Self { world, engine, plan, logs, lists, seen: HashSet::new(), path: Vec::new(), states: 0 }
+        let due = due(world, engine.told);
+        Self { world, engine, plan, logs, lists, due, seen: HashSet::new(), path: Vec::new(), states: 0 }
     }
 
     /// The deliveries that break the promise, if any do.
@@ -131,7 +133,9 @@ impl<'w, 'e> Deliveries<'w, 'e> {
         for list in 0..self.lists[number].len() {
             let held = self.lists[number][list];
             let before = node.lists[number];
-            if before != NOT_YET && !set(&held).contains_all(set(&self.lists[number][usize::from(before)])) {
+            if before != NOT_YET
+                && !set(&held.held).contains_all(set(&self.lists[number][usize::from(before)].held))
+            {
                 continue;
             }
             let mut next = node.clone();
@@ -159,7 +163,7 @@ impl<'w, 'e> Deliveries<'w, 'e> {
     /// Whether these messages, or the lack of more, break the promise.
     fn check(&self, received: &Received, is_all: bool) -> Option<Broken> {
         let goes_on = self.plan.order == Order::OfEachProfile;
-        broken_by(self.world, self.engine.told, received, is_all, goes_on)
+        broken_by(self.world, self.engine.told, &self.due, received, is_all, goes_on)
             .into_iter()
             .find(|broken| self.plan.looking_for.is_none_or(|looked_for| looked_for == broken.wrong))
     }
@@ -167,12 +171,26 @@ impl<'w, 'e> Deliveries<'w, 'e> {
 
 /// Whether receivers have too much or too little once everything is delivered.
 pub fn received_wrongly(world: &World, told: Told, received: &Received) -> bool {
-    !broken_by(world, told, received, true, false).is_empty()
+    !broken_by(world, told, &due(world, told), received, true, false).is_empty()
+}
+
+/// Of a stay, for each destination.
+pub type DueAt = [Due; DEDUPING.len()];
+
+pub fn due(world: &World, told: Told) -> Vec<DueAt> {
+    (0..world.stays.len()).map(|stay| DEDUPING.map(|types| world.due(stay, types, &told))).collect()
 }
 
 /// What is wrong with these messages, for each stay and destination. Where a merge can overtake what it
 /// joins, a stay that goes on may have its message only then.
-fn broken_by(world: &World, told: Told, received: &Received, is_all: bool, goes_on: bool) -> Vec<Broken> {
+fn broken_by(
+    world: &World,
+    told: Told,
+    due: &[DueAt],
+    received: &Received,
+    is_all: bool,
+    goes_on: bool,
+) -> Vec<Broken> {
     let mut found = Vec::new();
     for (destination, &received) in received.iter().enumerate() {
         let messages = |stay: Option<usize>| -> u32 {
@@ -190,14 +208,14 @@ fn broken_by(world: &World, told: Told, received: &Received, is_all: bool, goes_
             let before = stay.continues.iter().flatten();
             most[position] = own + before.clone().map(|&before| most[before]).max().unwrap_or(0);
             all[position] = u64::from(own) + before.map(|&before| all[before]).sum::<u64>();
-            let owes = stay.relevant & DEDUPING[destination] != 0;
+            let Due { at_least_one, at_most_one } = due[position][destination];
             // Where IDs carry no times, or those of another profile, one that came later can be sent to.
             let tells_what_came_later = told.timed.contains_all(told.ids) && told.own_times;
-            if most[position] > 1 || (own > 0 && !owes && tells_what_came_later) {
+            if most[position] > 1 || (own > 0 && !at_most_one && tells_what_came_later) {
                 broken(Wrong::TooMany, Some(position));
             }
             let later = || later_stays(world, position).into_iter().any(|stay| messages(Some(stay)) > 0);
-            if is_all && owes && all[position] == 0 && !(goes_on && later()) {
+            if is_all && at_least_one && all[position] == 0 && !(goes_on && later()) {
                 broken(Wrong::Missing, Some(position));
             }
         }

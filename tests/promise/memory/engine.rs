@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use idgroup::{
-    Completeness, Computation, Destination, Destinations, ExternalId, ExternalIdKey, IdGroupEvent,
+    Completeness, Computation, Consent, Destination, Destinations, ExternalId, ExternalIdKey, IdGroupEvent,
     Membership, Memory, MergedProfile, ProfileUpdate, Timestamp, Trigger, decide, memory,
 };
 
-use super::world::{IDS, List, PROFILES, Reason, Told, Update};
+use super::world::{Consents, IDS, List, PROFILES, Reason, Told, Update};
 use crate::engine::{Mix, set_of};
 use crate::ids::{IdSet, KNOWN_IDS, Types};
 
@@ -34,7 +34,7 @@ pub struct Engine {
 }
 
 /// All of an update that a decision depends on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Case {
     number: usize,
     profile: usize,
@@ -55,7 +55,13 @@ impl Engine {
     pub fn new(told: Told, completeness: Completeness) -> Self {
         let deduping = DESTINATION_IDS.iter().zip(DEDUPING).map(|(id, types)| {
             let types = ["email", "phone"].into_iter().enumerate().filter(|(bit, _)| types & (1 << bit) != 0);
-            Destination::new(*id).unwrap().deduping_on(types.map(|(_, name)| name)).unwrap()
+            let destination =
+                Destination::new(*id).unwrap().deduping_on(types.map(|(_, name)| name)).unwrap();
+            match (told.consent, *id) {
+                (Consents::NotAskedFor, _) => destination,
+                (_, "dst_both") => destination.with_consent(Consent::NotRefused),
+                _ => destination.with_consent(Consent::Required),
+            }
         });
         let empty = Memory::default();
         Self {
@@ -107,6 +113,7 @@ impl Engine {
         let recalled = memory::keys(&update, 0).recall(|_| self.memory(before.next().unwrap()).clone());
         let decision = memory::decide(recalled, &self.destinations, self.completeness);
         let sent = sent(decision.events());
+        assert!(!sent.iter().any(|ids| ids.meets(case.list.refusing)), "{sent:?} of {case:?}");
         // Through the bytes, as a store would have it.
         let after: Vec<Vec<u8>> = decision.memories().map(|(_, memory)| memory.to_bytes()).collect();
         let ids: Vec<u32> = after.into_iter().map(|bytes| self.intern(bytes)).collect();
@@ -145,8 +152,10 @@ impl Engine {
             }
         };
         let ids = (0..IDS).filter_map(|id| {
-            let (first_seen, attached) = case.list[id]?;
-            let listed = ExternalId::from(key_of(id));
+            let (first_seen, attached) = case.list.held[id]?;
+            let subscribed = !case.list.refusing.meets(IdSet(1 << id));
+            let asked_for = self.told.consent != Consents::NotAskedFor;
+            let listed = ExternalId::from(key_of(id)).maybe_subscribed(asked_for.then_some(subscribed));
             Some(match self.told.timed.meets(IdSet(1 << id)) {
                 true => listed.with_created_at(at(first_seen)).with_attached_at(at(attached)),
                 false => listed,

@@ -1,6 +1,7 @@
 //! With memories: whatever is left out, and however a log is replayed, each stay sends each deduping
 //! destination one message, or none if it is owed none.
 
+mod consent;
 mod crashes;
 mod deliveries;
 mod engine;
@@ -14,8 +15,8 @@ use idgroup::Completeness;
 use crate::ids::IdSet;
 use crashes::{Consumer, Ends, Transport, crash_in_every_history};
 use deliveries::{Order, Plan, Wrong};
-use search::{explore, shortest, tell};
-use world::{Beside, Told};
+use search::{Seen, explore, shortest, tell};
+use world::{Beside, Consents, Told};
 
 const IN_ORDER: Plan = Plan { order: Order::OfChanges, without: 0, looking_for: None };
 
@@ -29,10 +30,11 @@ const TOLD: Told = Told {
     removals: true,
     holdings: false,
     own_times: true,
+    consent: Consents::NotAskedFor,
 };
 
 #[track_caller]
-fn assert_kept(told: Told, completeness: Completeness, plan: Plan, longest: usize) {
+fn assert_kept(told: Told, completeness: Completeness, plan: Plan, longest: usize) -> Seen {
     let began = Instant::now();
     let (seen, found) = explore(told, completeness, plan, longest);
     if found.is_some() {
@@ -41,6 +43,7 @@ fn assert_kept(told: Told, completeness: Completeness, plan: Plan, longest: usiz
     }
     println!("up to {longest} steps, {told:?}, {plan:?}: {seen:?}, {:?}", began.elapsed());
     assert!(seen.states > seen.histories && seen.decisions > seen.states, "{seen:?}");
+    seen
 }
 
 /// With all ways in which IDs can carry times or not, and all that can be beside.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use idgroup::{Completeness, memory};
 
-use super::deliveries::{Broken, Deliveries, Delivery, Plan, Wrong};
+use super::deliveries::{Broken, Deliveries, Delivery, Plan, Wrong, due};
 use super::engine::{DESTINATION_IDS, Engine};
-use super::world::{Reason, Told, World, set};
+use super::world::{Due, Reason, Told, World};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
@@ -14,6 +14,11 @@ pub struct Seen {
     /// States of memories, positions and receivers that deliveries reach, over all histories.
     pub states: u64,
     pub decisions: u64,
+    /// Stays, once for each history and destination, that are owed a message, that are owed none, and
+    /// that may have one or none because consent came or went.
+    pub owed_one: u64,
+    pub owed_none: u64,
+    pub owed_either: u64,
 }
 
 pub struct Counterexample {
@@ -60,6 +65,11 @@ fn descend(
     for step in world.next_steps(&engine.told.clone()) {
         let next = world.take(step, &engine.told);
         seen.histories += 1;
+        for Due { at_least_one, at_most_one } in due(&next, engine.told).into_iter().flatten() {
+            seen.owed_one += u64::from(at_least_one);
+            seen.owed_none += u64::from(!at_most_one);
+            seen.owed_either += u64::from(at_most_one && !at_least_one);
+        }
         // A memory that begins begins anywhere.
         let begins = match engine.completeness {
             Completeness::Complete => 0..=0,
@@ -105,7 +115,7 @@ pub fn tell(found: &Counterexample, told: Told, completeness: Completeness) -> S
             "update {} of step {}, {what} of {profile}, listing {}",
             number + 1,
             update.step,
-            set(&list).in_words()
+            list.in_words()
         )
         .unwrap();
         let id = DESTINATION_IDS[found.broken.destination];

@@ -29,6 +29,18 @@ pub struct Told {
     /// Whether the list of a profile that was merged away says when IDs came to it, and not when they came
     /// to the survivor.
     pub own_times: bool,
+    pub consent: Consents,
+}
+
+/// What is known of consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consents {
+    /// No destination asks for it.
+    NotAskedFor,
+    /// Every destination asks for it, and an ID has it or not from the beginning on.
+    Lasting,
+    /// It is taken back and given whenever.
+    Changing,
 }
 
 /// Which updates there are beside the one that a change needs.
@@ -51,6 +63,8 @@ pub enum Step {
     Recompute { profile: usize },
     Leave { profile: usize },
     Merge { into: usize, from: usize, member_after: bool },
+    TakeBack { id: usize },
+    Give { id: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +77,15 @@ pub enum Reason {
 
 /// An ID in a list: when it was first seen, and when it came to the profile.
 pub type Listed = Option<(u8, u8)>;
-pub type List = [Listed; IDS];
+pub type Held = [Listed; IDS];
+
+/// What is looked up for an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct List {
+    pub held: Held,
+    /// Of these IDs, those without consent.
+    pub refusing: IdSet,
+}
 
 #[derive(Clone, Copy, Debug)]
 pub struct Update {
@@ -73,7 +95,7 @@ pub struct Update {
     pub is_in: bool,
     pub stay: Option<usize>,
     /// The IDs that the profile had at the change.
-    pub held: List,
+    pub held: Held,
 }
 
 /// A stay, up to its end or to a merge: what follows a merge continues the stays that it joined.
@@ -82,7 +104,15 @@ pub struct Stay {
     pub profile: usize,
     pub step: u8,
     pub continues: [Option<usize>; 2],
-    pub relevant: Types,
+    /// The IDs that the profile had at any moment of it.
+    pub had: IdSet,
+}
+
+/// Whether a stay is owed a message: with consent that comes and goes it may have one or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    pub at_least_one: bool,
+    pub at_most_one: bool,
 }
 
 #[derive(Clone)]
@@ -91,17 +121,35 @@ pub struct World {
     root: [usize; PROFILES],
     touched: usize,
     /// Kept for merged profiles too.
-    held: [List; PROFILES],
+    held: [Held; PROFILES],
     first_seen: [Option<u8>; IDS],
     stay_of: [Option<usize>; PROFILES],
     pub stays: Vec<Stay>,
     pub updates: Vec<Update>,
     /// After each step, what each profile's list holds.
-    lists: Vec<[List; PROFILES]>,
+    lists: Vec<[Held; PROFILES]>,
+    refusing: IdSet,
+    /// After each step, the IDs without consent.
+    refused: Vec<IdSet>,
 }
 
-pub fn set(list: &List) -> IdSet {
-    (0..IDS).filter(|&id| list[id].is_some()).collect()
+pub fn set(held: &Held) -> IdSet {
+    (0..IDS).filter(|&id| held[id].is_some()).collect()
+}
+
+impl List {
+    fn new(held: Held, refusing: IdSet) -> Self {
+        let refusing = set(&held).iter().filter(|&id| refusing.meets(IdSet(1 << id))).collect();
+        Self { held, refusing }
+    }
+
+    pub fn in_words(&self) -> String {
+        let refusing = match self.refusing.is_empty() {
+            true => String::new(),
+            false => format!(", without consent of {}", self.refusing.in_words()),
+        };
+        set(&self.held).in_words() + &refusing
+    }
 }
 
 impl World {
@@ -116,6 +164,8 @@ impl World {
             stays: Vec::new(),
             updates: Vec::new(),
             lists: Vec::new(),
+            refusing: IdSet::NONE,
+            refused: Vec::new(),
         }
     }
 
@@ -149,7 +199,21 @@ impl World {
                 }
             }
         }
+        steps.extend(self.consent_steps(told));
         steps
+    }
+
+    fn consent_steps(&self, told: &Told) -> Vec<Step> {
+        let may_change = |&id: &usize| match told.consent {
+            Consents::NotAskedFor => false,
+            Consents::Lasting => self.first_seen[id].is_none() && !self.refusing.meets(IdSet(1 << id)),
+            Consents::Changing => true,
+        };
+        let change = |id: usize| match self.refusing.meets(IdSet(1 << id)) {
+            true => Step::Give { id },
+            false => Step::TakeBack { id },
+        };
+        told.ids.iter().filter(may_change).map(change).collect()
     }
 
     pub fn take(&self, step: Step, told: &Told) -> Self {
@@ -157,6 +221,11 @@ impl World {
         next.steps.push(step);
         let now = next.now();
         let touched = match step {
+            Step::TakeBack { id } | Step::Give { id } => {
+                next.refusing = IdSet(next.refusing.0 ^ (1 << id));
+                next.record(told);
+                return next;
+            }
             Step::Attach { profile, ids } => {
                 for id in ids.iter() {
                     let first_seen = *next.first_seen[id].get_or_insert(now);
@@ -165,7 +234,7 @@ impl World {
                     }
                 }
                 if let Some(stay) = next.stay_of[profile] {
-                    next.stays[stay].relevant |= ids.types();
+                    next.stays[stay].had = next.stays[stay].had.with(ids);
                 }
                 next.emit(profile, Reason::NewIds { added: ids });
                 profile
@@ -200,12 +269,18 @@ impl World {
             }
         };
         next.touched = next.touched.max(touched + 1);
-        let lists = std::array::from_fn(|profile| match told.own_times {
-            true => next.held[profile],
-            false => next.held[next.root[profile]],
-        });
-        next.lists.push(lists);
+        next.record(told);
         next
+    }
+
+    /// What can be looked up from now on.
+    fn record(&mut self, told: &Told) {
+        let lists = std::array::from_fn(|profile| match told.own_times {
+            true => self.held[profile],
+            false => self.held[self.root[profile]],
+        });
+        self.lists.push(lists);
+        self.refused.push(self.refusing);
     }
 
     /// The profiles that are part of this one.
@@ -218,9 +293,9 @@ impl World {
     }
 
     fn begin(&mut self, profile: usize, continues: [Option<usize>; 2]) {
-        let relevant = set(&self.held[profile]).types();
+        let had = set(&self.held[profile]);
         self.stay_of[profile] = Some(self.stays.len());
-        self.stays.push(Stay { profile, step: self.now(), continues, relevant });
+        self.stays.push(Stay { profile, step: self.now(), continues, had });
     }
 
     fn merge(&mut self, into: usize, from: usize, member_after: bool, told: &Told) {
@@ -279,19 +354,48 @@ impl World {
     }
 
     /// The lists that this update can be delivered with: what the profile had at the change, and whatever
-    /// came to it until some later moment.
+    /// came to it until some later moment, with the consent of that moment.
     pub fn lists_of(&self, update: &Update) -> Vec<List> {
-        let mut lists = vec![update.held];
-        for later in &self.lists[usize::from(update.step) - 1..] {
-            let mut list = update.held;
+        let since = usize::from(update.step) - 1;
+        let mut lists = vec![List::new(update.held, self.refused[since])];
+        for (later, refusing) in self.lists[since..].iter().zip(&self.refused[since..]) {
+            let mut held = update.held;
             for id in 0..IDS {
-                list[id] = list[id].or(later[update.profile][id]);
+                held[id] = held[id].or(later[update.profile][id]);
             }
-            if !lists.iter().any(|known| set(known) == set(&list)) {
+            let list = List::new(held, *refusing);
+            let is_known = |known: &List| set(&known.held) == set(&held) && known.refusing == list.refusing;
+            if !lists.iter().any(is_known) {
                 lists.push(list);
             }
         }
         lists
+    }
+
+    /// Whether a message is due in the stay to who dedupes on these types. Consent is asked for when an
+    /// update is looked up, which may be late: for sure only where it is there at every later moment.
+    pub fn due(&self, stay: usize, types: Types, told: &Told) -> Due {
+        let had = self.stays[stay].had;
+        let is_owed = had.types() & types != 0;
+        if told.consent == Consents::NotAskedFor {
+            return Due { at_least_one: is_owed, at_most_one: is_owed };
+        }
+        let of_stay = || self.updates.iter().filter(|update| update.stay == Some(stay));
+        let mut reasons = of_stay().filter_map(|update| match update.reason {
+            Reason::NewIds { added } => Some((update, added)),
+            Reason::Changed | Reason::Merged { .. } => Some((update, set(&update.held))),
+            Reason::Removed { .. } => None,
+        });
+        let consents = |(update, ids): (&Update, IdSet)| {
+            let lists = self.lists_of(update);
+            lists.iter().all(|list| ids.without(list.refusing).types() & types != 0)
+        };
+        let ever_consents = |list: &List| {
+            let ids: IdSet = set(&list.held).iter().filter(|&id| had.meets(IdSet(1 << id))).collect();
+            ids.without(list.refusing).types() & types != 0
+        };
+        let at_most_one = of_stay().flat_map(|update| self.lists_of(update)).any(|list| ever_consents(&list));
+        Due { at_least_one: reasons.any(consents), at_most_one }
     }
 }
 
@@ -318,6 +422,8 @@ impl Step {
                 let after = if member_after { "a member" } else { "not a member" };
                 format!("{} is merged into {}, which is {after} afterwards", name(from), name(into))
             }
+            Self::TakeBack { id } => format!("{} takes its consent back", IdSet(1 << id).in_words()),
+            Self::Give { id } => format!("{} gives its consent", IdSet(1 << id).in_words()),
         }
     }
 }

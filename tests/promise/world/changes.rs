@@ -1,15 +1,17 @@
 //! What happens to profiles: they enter, gain and lose IDs, and are merged.
 
 use super::promise::owing;
-use super::{DEDUPING, IDS, PROFILES, Possession, Stay, World};
-use crate::engine::Reason;
-use crate::ids::{IdSet, Types};
+use super::{DEDUPING, IDS, PROFILES, Possession, Stay, Update, World};
+use crate::engine::{Engine, Reason};
+use crate::ids::IdSet;
 use crate::rules::{Rules, Without};
 
 impl World {
-    pub(super) fn enter(&mut self, profile: usize, relevant: Types, messaged_before: u8, continues: bool) {
+    pub(super) fn enter(&mut self, profile: usize, held: IdSet, messaged_before: u8, continues: bool) {
+        let relevant = held.without(self.refusing);
+        let uncertain = IdSet::NONE;
         self.stays[self.stay_count] =
-            Stay { profile, began_at_step: self.steps, continues, relevant, messaged_before };
+            Stay { profile, began_at_step: self.steps, continues, relevant, uncertain, messaged_before };
         self.stay_of[profile] = Some(self.stay_count);
         self.ever_in[profile] = true;
         self.stay_count += 1;
@@ -36,7 +38,8 @@ impl World {
             }
         }
         if let Some(stay) = self.stay_of[profile] {
-            self.stays[stay].relevant |= ids.types();
+            let relevant = &mut self.stays[stay].relevant;
+            *relevant = relevant.with(ids.without(self.refusing));
         }
     }
 
@@ -58,6 +61,51 @@ impl World {
                 update.closed = true;
             }
         }
+    }
+
+    /// Consent lasts until the updates that are looked up with the ID have been delivered for the last time.
+    pub(super) fn change_consent(&mut self, id: usize, rules: &Rules, engine: &mut Engine) {
+        self.refusing = IdSet(self.refusing.0 ^ (1 << id));
+        let changed = IdSet(1 << id);
+        for update in 0..self.update_count {
+            let Some(Update { profile, stay, .. }) = self.updates[update] else { continue };
+            if self.views[profile][id].is_none() {
+                continue;
+            }
+            let is_of_the_running_stay = stay.is_some() && stay == self.stay_of[self.root[profile]];
+            match rules.without {
+                Some(Without::LastingConsent) if is_of_the_running_stay => {
+                    self.look_up(update, rules, engine);
+                }
+                Some(Without::ConsentUntilLookedUp) => self.look_up(update, rules, engine),
+                _ => self.close(update),
+            }
+        }
+        for profile in (0..PROFILES).filter(|&profile| self.root[profile] == profile) {
+            if let (Some(stay), true) = (self.stay_of[profile], self.held(profile).meets(changed)) {
+                let stay = &mut self.stays[stay];
+                stay.relevant = stay.relevant.without(changed);
+                stay.uncertain = stay.uncertain.with(changed);
+            }
+        }
+    }
+
+    fn close(&mut self, update: usize) {
+        if let Some(update) = &mut self.updates[update] {
+            update.closed = true;
+        }
+    }
+
+    /// Whether the consent of the ID may change now.
+    pub(super) fn may_change_consent(&self, id: usize, rules: &Rules) -> bool {
+        let is_in_a_stay =
+            |profile: usize| self.stay_of[self.root[profile]].is_some() && self.views[profile][id].is_some();
+        rules.lack(Without::LastingConsent) || !(0..PROFILES).any(is_in_a_stay)
+    }
+
+    /// Whether a member has an ID that refuses.
+    pub(super) fn is_member_that_refuses(&self, profile: usize) -> bool {
+        self.stay_of[profile].is_some() && self.held(profile).meets(self.refusing)
     }
 
     pub(super) fn merge(&mut self, into: usize, from: usize, member_after: bool, rules: &Rules) {
@@ -83,9 +131,10 @@ impl World {
             }
         }
         let members = before.iter().filter_map(|(stay, _)| *stay);
-        let mut messaged_before = 0;
+        let (mut messaged_before, mut uncertain) = (0, IdSet::NONE);
         for stay in members.clone().map(|stay| self.stays[stay]) {
-            messaged_before |= stay.messaged_before | owing(stay.relevant);
+            messaged_before |= stay.messaged_before | owing(stay.relevant.types());
+            uncertain = uncertain.with(stay.uncertain);
         }
         let continues = members.count() > 0;
         let both: [IdSet; DEDUPING.len()] =
@@ -98,7 +147,8 @@ impl World {
         self.ever_in[into] = ever_in;
         if member_after {
             self.messaged[into] = both;
-            self.enter(into, held_by_into.with(held_by_from).types(), messaged_before, continues);
+            self.enter(into, held_by_into.with(held_by_from), messaged_before, continues);
+            self.stays[self.stay_count - 1].uncertain = uncertain;
             if !continues {
                 self.just_entered = Some(into);
             }

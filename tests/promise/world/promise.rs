@@ -29,6 +29,8 @@ pub struct Checked {
     pub one: u64,
     pub none: u64,
     pub none_because_continued: u64,
+    /// Because consent came or went.
+    pub one_or_none: u64,
 }
 
 impl World {
@@ -51,10 +53,12 @@ impl World {
                 return Some(Broken { wrong, stay, destination, owed: 0, sent: undue });
             }
             for (position, stay) in self.stays[..self.stay_count].iter().enumerate() {
-                let relevant = owing(stay.relevant) & (1 << destination) != 0;
+                let relevant = owing(stay.relevant.types()) & (1 << destination) != 0;
+                let uncertain = owing(stay.uncertain.types()) & (1 << destination) != 0;
                 let messaged_before = stay.messaged_before & (1 << destination) != 0;
                 let owed = u8::from(relevant && !messaged_before);
                 match (relevant, messaged_before) {
+                    _ if uncertain => checked.one_or_none += 1,
                     (true, false) => checked.one += 1,
                     (_, true) => checked.none_because_continued += 1,
                     (false, false) => checked.none += 1,
@@ -64,7 +68,7 @@ impl World {
                 if fewest < owed {
                     return Some(broken(Wrong::Missing, fewest));
                 }
-                if most > owed {
+                if most > owed.max(u8::from(uncertain)) {
                     return Some(broken(Wrong::TooMany, most));
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::ids::IdSet;
-use crate::rules::{Rules, Without};
+use crate::rules::{Consents, Rules, Without};
 
 /// One step of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Change {
     Enter { profile: usize },
     Leave { profile: usize },
     Merge { into: usize, from: usize, member_after: bool },
+    TakeBack { id: usize },
+    Give { id: usize },
 }
 
 impl World {
@@ -44,10 +46,18 @@ impl World {
             for from in (0..rules.profiles).filter(|&from| self.root[from] == from && from != into) {
                 let both_appear = into == self.touched && from == self.touched + 1;
                 let in_order = into.max(from) <= self.touched || both_appear;
-                if in_order {
+                if in_order && !self.may_not_merge(into, from, rules) {
                     changes.push(Change::Merge { into, from, member_after: true });
                     changes.push(Change::Merge { into, from, member_after: false });
                 }
+            }
+        }
+        if rules.consent == Consents::AskedFor {
+            for id in rules.ids.iter().filter(|&id| self.may_change_consent(id, rules)) {
+                changes.push(match self.refusing.meets(IdSet(1 << id)) {
+                    true => Change::Give { id },
+                    false => Change::TakeBack { id },
+                });
             }
         }
         let mut steps = Vec::with_capacity(changes.len() + 8);
@@ -62,6 +72,11 @@ impl World {
             }
         }
         steps
+    }
+
+    fn may_not_merge(&self, into: usize, from: usize, rules: &Rules) -> bool {
+        let refuses = self.is_member_that_refuses(into) || self.is_member_that_refuses(from);
+        refuses && !rules.lack(Without::ConsentOfMergedMembers)
     }
 }
 
@@ -79,6 +94,8 @@ impl Step {
                 let after = if member_after { "a member" } else { "not a member" };
                 format!("{} is merged into {}, which is {after} afterwards", name(from), name(into))
             }
+            Change::TakeBack { id } => format!("{} takes its consent back", IdSet(1 << id).in_words()),
+            Change::Give { id } => format!("{} gives its consent", IdSet(1 << id).in_words()),
         };
         match self.at_once {
             true => format!("{change}, at the same value of the clock"),

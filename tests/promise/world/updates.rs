@@ -76,15 +76,18 @@ impl World {
             };
             for lacks in (0..=lacking).filter(|lacks| lacks & !lacking == 0).map(IdSet) {
                 let list = std::array::from_fn(|id| {
-                    view[id]
-                        .filter(|_| !lacks.meets(IdSet(1 << id)))
-                        .map(|held| Listed { created_at: held.created_at, attached_at: held.attached_at })
+                    view[id].filter(|_| !lacks.meets(IdSet(1 << id))).map(|held| Listed {
+                        created_at: held.created_at,
+                        attached_at: held.attached_at,
+                        refuses: self.refusing.meets(IdSet(1 << id)),
+                    })
                 });
                 let input = Input {
                     reason: update.reason,
                     member: update.member,
                     computed_at: update.computed_at,
                     list,
+                    consent: rules.consent,
                 };
                 let sent = engine.decide(&input, position, self.steps);
                 update.lookups = update.lookups.saturating_add(1);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Destination, Id, Profile, Trigger, Update, Verdict, came_order, in_event_order, latest_order, listed_once,
+    Destination, Id, Profile, Trigger, Update, Verdict, came_order, chosen, has_consent, in_event_order,
+    listed_once,
 };
 
 /// In nanoseconds after the first tick, so that there is a time between any two.
@@ -159,7 +160,13 @@ impl Turn<'_> {
         self.destinations.iter().filter(|to| to.dedupes_on.is_some())
     }
 
+    /// Those with consent.
     fn relevant(&self, to: &Destination) -> Vec<Id> {
+        let whatever_the_consent = self.relevant_whatever_the_consent(to);
+        whatever_the_consent.into_iter().filter(|id| has_consent(id, self.update, to)).collect()
+    }
+
+    fn relevant_whatever_the_consent(&self, to: &Destination) -> Vec<Id> {
         let is_visible = |id: &Id| match (self.update.computed_at, id.attached_at) {
             (Some(computed_at), Some(attached_at)) => attached_at <= computed_at,
             _ => true,
@@ -189,29 +196,38 @@ impl Turn<'_> {
             Some((_, By::Message { update, ids })) if *update == self.update.id => {
                 let listed = listed_once(&self.update.external_ids);
                 let again: Vec<Id> = listed.into_iter().filter(|id| ids.contains(&id.key)).collect();
-                match again.len() == ids.len() {
-                    true => return (Verdict::Send(in_event_order(again)), true),
-                    false => return (Verdict::Drop("already_messaged"), false),
+                if again.len() < ids.len() {
+                    return (Verdict::Drop("already_messaged"), false);
                 }
+                return match again.iter().all(|id| has_consent(id, self.update, to)) {
+                    true => (Verdict::Send(in_event_order(again)), true),
+                    false => (Verdict::Drop("no_consent"), false),
+                };
             }
             _ if course == Course::Superseded => return (Verdict::Drop("superseded"), false),
             Some(_) => return (Verdict::Drop("already_messaged"), false),
             None => {}
         }
-        let relevant = self.relevant(to);
+        let (relevant, all) = (self.relevant(to), self.relevant_whatever_the_consent(to));
         let is_new = matches!(self.update.trigger, Trigger::NewExternalId(_));
-        if is_new && !relevant.iter().any(|id| self.is_added(id)) {
-            return (Verdict::Drop("added_id_not_relevant"), false);
-        }
-        if relevant.is_empty() {
-            return (Verdict::Drop("no_relevant_external_id"), false);
+        let is_a_reason = |id: &&Id| !is_new || self.is_added(id);
+        if relevant.iter().find(is_a_reason).is_none() {
+            let reason = match all.iter().find(is_a_reason) {
+                Some(_) => "no_consent",
+                None if is_new => "added_id_not_relevant",
+                None => "no_relevant_external_id",
+            };
+            return (Verdict::Drop(reason), false);
         }
         let mut kinds = types.clone();
         kinds.sort_unstable();
         kinds.dedup();
-        let of_kind =
-            |kind| relevant.iter().filter(move |id| id.key.kind == kind).max_by_key(|id| latest_order(id));
-        (Verdict::Send(in_event_order(kinds.into_iter().filter_map(of_kind).copied().collect())), false)
+        let of_kind = |kind: &str| {
+            let mut strategies = to.id_strategies.iter().flatten();
+            let strategy = strategies.find(|(of, _)| *of == kind).map_or("latest", |(_, strategy)| *strategy);
+            chosen(strategy, kind, &relevant)
+        };
+        (Verdict::Send(in_event_order(kinds.into_iter().flat_map(of_kind).collect())), false)
     }
 }
 

@@ -213,7 +213,7 @@ pub fn verdict(update: &Update, destination: &Destination) -> Verdict {
 }
 
 /// At its exits a plain destination gets all, so that whatever was ever sent can be taken back.
-fn has_consent(id: &Id, update: &Update, destination: &Destination) -> bool {
+pub fn has_consent(id: &Id, update: &Update, destination: &Destination) -> bool {
     if destination.dedupes_on.is_none() && !update.is_in {
         return true;
     }
@@ -251,7 +251,7 @@ fn plain_verdict(update: &Update, destination: &Destination, all: &[Id]) -> Verd
 }
 
 /// Of the IDs of a type the latest, the first, which is the smallest in the order of latest, or all.
-fn chosen(strategy: &str, kind: &str, ids: &[Id]) -> Vec<Id> {
+pub fn chosen(strategy: &str, kind: &str, ids: &[Id]) -> Vec<Id> {
     let of_this_type = ids.iter().filter(|id| id.key.kind == kind).copied();
     match strategy {
         "latest" => of_this_type.max_by(|a, b| latest_order(a).cmp(&latest_order(b))).into_iter().collect(),

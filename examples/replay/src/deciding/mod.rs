@@ -19,15 +19,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use idgroup::compare::ComparisonBudget;
-use idgroup::{
-    Amplification, Completeness, Counts, Destinations, DropReason, IdGroupEvent, Lane, ProfileUpdate, Verdict,
-};
+use idgroup::{Amplification, Counts, Destinations, DropReason, IdGroupEvent, Lane, ProfileUpdate, Verdict};
 use serde::Serialize;
 
 use connections::Connections;
 use events::{Events, LegacyEvents};
 use explanations::{Explanations, ExplanationsForPeople};
-use preview::Preview;
+use preview::{Preview, RememberingPreview};
 use remembering::{Printed, Remembering};
 use routing::Routing;
 use segment::SegmentCalls;
@@ -122,6 +120,9 @@ pub struct Making<'m> {
     pub counts: Counts,
     /// What was sent, once that is known.
     sent: Option<Amplification>,
+    reporting: Reporting,
+    /// Whether a report knows the verdicts by now.
+    verdicts: Verdicts,
     fast_lane: Option<u64>,
 }
 
@@ -151,7 +152,7 @@ impl Tasks {
     /// Reads the files that the task needs beside the destinations.
     pub fn read(options: &Options, connections: &Connections) -> Result<Self, Failure> {
         if let Some(remembered) = &options.remembered {
-            return Ok(Self::InOrder(Box::new(remembering(remembered, &options.mode)?)));
+            return remembering(remembered, &options.mode, connections).map(Self::InOrder);
         }
         // With a slow lane, what is not in it is compared whole.
         let max_messages = options.slow.as_ref().map_or(MAX_COMPARED_MESSAGES, |slow| slow.max_messages);
@@ -196,12 +197,21 @@ impl Tasks {
     }
 }
 
-/// What is printed with a memory; the options take it with no mode but these.
-fn remembering(remembered: &Remembered, mode: &Mode) -> Result<Remembering, Failure> {
-    let (memories, completeness) = match &remembered.memories {
-        Some(path) => (Memories::read(path)?, remembered.completeness),
-        None => (Memories::default(), Completeness::Complete),
-    };
+/// What is done with a memory; the options take it with no mode but these.
+fn remembering(
+    remembered: &Remembered,
+    mode: &Mode,
+    connections: &Connections,
+) -> Result<Box<dyn Task>, Failure> {
+    let Remembered { memories, completeness } = remembered;
+    if let Mode::Preview { new_destinations, addresses } = mode {
+        let preview = Preview::new(connections, Connections::read(new_destinations)?, *addresses);
+        let read = memories.as_deref().map(|path| Memories::read(path, *completeness));
+        let memories = read.unwrap_or_else(|| Ok(Memories::none()))?;
+        return Ok(Box::new(RememberingPreview::new(preview, memories)));
+    }
+    let opened = memories.as_deref().map(|path| Memories::open(path, *completeness));
+    let memories = opened.unwrap_or_else(|| Ok(Memories::none()))?;
     let printed = match mode {
         Mode::Explanations(filter) => Printed::Explanations(filter.clone()),
         Mode::ExplanationsForPeople(filter) => {
@@ -209,7 +219,7 @@ fn remembering(remembered: &Remembered, mode: &Mode) -> Result<Remembering, Fail
         }
         _ => Printed::Events,
     };
-    Ok(Remembering::new(memories, completeness, printed))
+    Ok(Box::new(Remembering::new(memories, printed)))
 }
 
 impl Desk {
@@ -263,6 +273,8 @@ impl Desk {
             tally: &mut made.tally,
             counts,
             sent: None,
+            reporting: self.reporting,
+            verdicts: Verdicts::NotReached,
             fast_lane: self.fast_lane,
         };
         let given = Given { update, line, origin, destinations };
@@ -290,7 +302,18 @@ impl Making<'_> {
         self.sent = Some(Amplification::of(events));
     }
 
+    /// Shows a report the verdicts about the destinations, where the update alone does not tell them.
+    pub fn see<'v>(&mut self, verdicts: impl Iterator<Item = (&'v str, Verdict)>) {
+        if self.reporting == Reporting::On {
+            self.tally.seen.add_verdicts(verdicts);
+        }
+        self.verdicts = Verdicts::Seen;
+    }
+
     fn verdicts(&self) -> Verdicts {
+        if self.verdicts == Verdicts::Seen {
+            return Verdicts::Seen;
+        }
         let drops = DropReason::ALL.map(Verdict::Drop);
         let mut all = [Verdict::SendAll, Verdict::SendSome].into_iter().chain(drops);
         match all.any(|verdict| self.counts.verdict(verdict) > 0) {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idgroup::memory::{self, decide_with};
-use idgroup::{Completeness, Counts, IdGroupEvent, IdGroupHash, Lane, MemoryDecision, decide};
+use idgroup::{Counts, IdGroupEvent, IdGroupHash, Lane, MemoryDecision, decide};
 
 use super::explanations::{Filter, write_explanation};
 use super::{Given, Making, Task};
@@ -15,7 +14,6 @@ use crate::writing::palette::Palette;
 /// Prints what each update is sent as, or why, and remembers it for those that follow.
 pub struct Remembering {
     memories: Memories,
-    completeness: Completeness,
     printed: Printed,
 }
 
@@ -27,14 +25,14 @@ pub enum Printed {
 }
 
 /// The rows of the summary.
-const NEW: &str = "profiles that are new to the memory";
+pub const NEW: &str = "profiles that are new to the memory";
 pub const SAVED: &str = "messages that the memory saved";
 pub const ADDED: &str = "messages that the memory added";
 const AT_OTHERS: &str = "messages that the memory sends to other external IDs";
 
 impl Remembering {
-    pub fn new(memories: Memories, completeness: Completeness, printed: Printed) -> Self {
-        Self { memories, completeness, printed }
+    pub fn new(memories: Memories, printed: Printed) -> Self {
+        Self { memories, printed }
     }
 }
 
@@ -43,22 +41,20 @@ impl Task for Remembering {
     fn decide(&mut self, given: Given<'_>, made: &mut Making<'_>) -> Lane {
         let Given { update, destinations, .. } = given;
         let is_printed = self.printed.filter().is_none_or(|filter| filter.takes(update));
-        let recalled = memory::keys(update, 0).recall(|key| self.memories.of(key));
         let mut unheard = Counts::default();
         let counts = if is_printed { &mut made.counts } else { &mut unheard };
-        let decision = decide_with(recalled, destinations, self.completeness, counts);
+        let decision = self.memories.decide(update, destinations, counts);
         if made.lane_of(decision.events()) == Lane::Slow {
             return Lane::Slow;
         }
-        for (key, memory) in decision.changed() {
-            let is_new = self.memories.keep(*key, memory);
-            made.tally.add_named(NEW, is_new.into());
-        }
+        made.tally.add_named(NEW, self.memories.keep_changed(&decision));
         if let Some(filter) = self.printed.filter() {
             filter.count(0, made);
         }
         if is_printed {
-            made.tally.sent.add(decision.events());
+            made.send(decision.events());
+            let verdicts = decision.explanation().iter();
+            made.see(verdicts.map(|verdict| (verdict.destination().id(), verdict.verdict())));
             compare(&decide(update, destinations), decision.events(), made);
             self.printed.print(&decision, made);
         }

@@ -37,6 +37,8 @@ pub struct Monster {
 pub enum Verdicts {
     Reached,
     NotReached,
+    /// They were, and have been added.
+    Seen,
 }
 
 impl Seen {
@@ -61,10 +63,16 @@ impl Seen {
             self.keep_most();
         }
         if verdicts == Verdicts::Reached {
-            for verdict in &explain(update, destinations) {
-                let id = verdict.destination().id();
-                *of(&mut self.by_destination, id).entry(verdict.verdict()).or_default() += 1;
-            }
+            let explanation = explain(update, destinations);
+            let verdicts = explanation.iter();
+            self.add_verdicts(verdicts.map(|verdict| (verdict.destination().id(), verdict.verdict())));
+        }
+    }
+
+    /// The verdicts about an update, each with the id of its destination.
+    pub fn add_verdicts<'v>(&mut self, verdicts: impl Iterator<Item = (&'v str, Verdict)>) {
+        for (id, verdict) in verdicts {
+            *of(&mut self.by_destination, id).entry(verdict).or_default() += 1;
         }
     }
 

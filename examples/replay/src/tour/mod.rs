@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use idgroup::{Completeness, Decision, DropReason, ProfileUpdate, Verdict};
+use idgroup::{Decision, DropReason, ProfileUpdate, Verdict};
 
 use crate::deciding::connections::Connections;
 use crate::deciding::events::Events;
@@ -40,7 +40,7 @@ pub fn write(output: &mut impl Write) -> io::Result<()> {
     }
     let whole = replay(connections.clone(), fixtures::UPDATES, Box::new(Events));
     write_whole(output, &whole, &palette)?;
-    let remembering = Remembering::new(Memories::default(), Completeness::Complete, Printed::Events);
+    let remembering = Remembering::new(Memories::none(), Printed::Events);
     let remembered = replay(connections, fixtures::TIMELESS_UPDATES, Box::new(remembering));
     write_next(output, &remembered, &palette)
 }

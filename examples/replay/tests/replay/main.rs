@@ -9,6 +9,7 @@ mod live;
 mod memory;
 mod output;
 mod preview;
+mod preview_remember;
 mod program;
 mod refusals;
 mod rejects;

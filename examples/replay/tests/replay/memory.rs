@@ -191,3 +191,20 @@ fn memory_grows_with_the_number_of_profiles_that_are_remembered() {
     // The same again is not remembered again.
     assert_flat(peaks_of_folder(&folder, &["--remember"], &first, &first.repeat(5)));
 }
+
+/// As --help says it: twice, because each of both settings remembers.
+#[test]
+fn memory_of_a_preview_that_remembers_grows_with_profiles_and_nothing_else() {
+    let profiles = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|number| of_email("upd_1").replace("use_1", &format!("use_{number}")) + "\n").collect()
+    };
+    let folder = Folder::new("memory_of_previews_that_remember");
+    let new = folder.write("new.json", r#"{"aud_1": [{"id": "dst_new", "dedupes_on": ["email"]}]}"#);
+    let flags = ["--remember", "--preview", &*new];
+    let (first, second) = (profiles(0..2_000), profiles(2_000..30_000));
+    let (before, after) = peaks_of_folder(&folder, &flags, &first, &second);
+    let each = (after - before) * 1024 / 28_000;
+    assert!((120..800).contains(&each), "{each} bytes");
+    // Twice, so that all of them have come when the first peak is seen.
+    assert_flat(peaks_of_folder(&folder, &flags, &first.repeat(2), &first.repeat(5)));
+}

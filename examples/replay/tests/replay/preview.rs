@@ -3,22 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
-use idgroup::{Destinations, ProfileUpdate, decide};
+use idgroup::memory;
+use idgroup::{Completeness, Destinations, IdGroupEvent, Memory, MemoryKey, ProfileUpdate, decide};
 use serde_json::{Value, json};
 
 use crate::program::{FIXTURES, Folder, Run, count, of_email, replay, squeezed, update};
 
 /// For each destination and change: the updates, in their order, and the people.
-type Found = BTreeMap<(String, &'static str), (Vec<String>, BTreeSet<String>)>;
+pub type Found = BTreeMap<(String, &'static str), (Vec<String>, BTreeSet<String>)>;
 
 type Connected = HashMap<String, Destinations>;
 
+/// What is remembered with one of the settings.
+pub type Remembered = BTreeMap<MemoryKey, Memory>;
+
 /// The same by other means: from the events that are sent anyway.
-fn naive(input: &str, [current, new]: [&str; 2]) -> Found {
-    let [current, new]: [Connected; 2] = [current, new].map(|text| serde_json::from_str(text).unwrap());
+fn naive(input: &str, both: [&str; 2]) -> Found {
+    naive_with(input, both, [None, None])
+}
+
+/// With what is remembered with each of both settings, where there is a memory.
+pub fn naive_with(input: &str, both: [&str; 2], mut memories: [Option<&mut Remembered>; 2]) -> Found {
+    let both: [Connected; 2] = both.map(|text| serde_json::from_str(text).unwrap());
     let mut found = Found::new();
     for update in input.lines().map(|line| serde_json::from_str::<ProfileUpdate>(line).unwrap()) {
-        let [before, after] = [&current, &new].map(|all| sent(&update, all));
+        let [before, after] = [0, 1].map(|side| sent(&update, &both[side], memories[side].as_deref_mut()));
         let destinations: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for destination in destinations {
             let change = match (before.get(destination), after.get(destination)) {
@@ -36,9 +45,17 @@ fn naive(input: &str, [current, new]: [&str; 2]) -> Found {
 }
 
 /// The IDs that each destination is sent.
-fn sent(update: &ProfileUpdate, connected: &Connected) -> BTreeMap<String, Value> {
+fn sent(
+    update: &ProfileUpdate,
+    connected: &Connected,
+    memories: Option<&mut Remembered>,
+) -> BTreeMap<String, Value> {
     let none = Destinations::default();
-    let events = decide(update, connected.get(update.computation().id()).unwrap_or(&none));
+    let destinations = connected.get(update.computation().id()).unwrap_or(&none);
+    let events = match memories {
+        Some(memories) => decide_and_remember(update, destinations, memories),
+        None => decide(update, destinations),
+    };
     let events = events.iter().map(|event| serde_json::to_value(event).unwrap());
     let of_event = |event: Value| {
         let ids = event["id_group"]["external_ids"].clone();
@@ -46,6 +63,17 @@ fn sent(update: &ProfileUpdate, connected: &Connected) -> BTreeMap<String, Value
         destinations.into_iter().map(move |id| (id.as_str().unwrap().to_owned(), ids.clone()))
     };
     events.flat_map(of_event).collect()
+}
+
+fn decide_and_remember<'a>(
+    update: &'a ProfileUpdate,
+    destinations: &'a Destinations,
+    memories: &mut Remembered,
+) -> Vec<IdGroupEvent<'a>> {
+    let recalled = memory::keys(update, 0).recall(|key| memories.get(key).cloned().unwrap_or_default());
+    let decision = memory::decide(recalled, destinations, Completeness::Complete);
+    memories.extend(decision.changed().map(|(key, memory)| (*key, memory.clone())));
+    decision.into_events()
 }
 
 /// What the lines say, without the people.
@@ -59,7 +87,7 @@ fn printed(run: &Run) -> BTreeMap<(String, String), Vec<String>> {
 }
 
 #[track_caller]
-fn assert_as_naive(run: &Run, expected: &Found) {
+pub fn assert_as_naive(run: &Run, expected: &Found) {
     let updates = expected
         .iter()
         .map(|((id, change), (updates, _))| ((id.clone(), (*change).to_owned()), updates.clone()));
@@ -109,7 +137,7 @@ fn the_recording_changes_as_its_events_do() {
 }
 
 /// People with several updates, of kinds that the settings below tell apart.
-fn generated(updates: usize) -> String {
+pub fn generated(updates: usize) -> String {
     let line = |number: usize| {
         let person = number % 997;
         let email = |which: usize, subscribed: bool| {
@@ -130,7 +158,7 @@ fn generated(updates: usize) -> String {
     (0..updates).map(|number| line(number) + "\n").collect()
 }
 
-const NEW: &str = r#"{"aud_1": [
+pub const NEW: &str = r#"{"aud_1": [
     {"id": "dst_sms", "name": "Twilio", "dedupes_on": ["phone", "email"]},
     {"id": "dst_mail", "name": "SendGrid", "dedupes_on": ["email"], "consent": "required"},
     {"id": "dst_ads", "name": "Google Ads", "id_strategies": {"email": "first"}},

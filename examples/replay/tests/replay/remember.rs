@@ -218,14 +218,7 @@ fn options_of_the_memory_need_each_other() {
     };
     check(&["--memories", "x"], "--memories needs --remember");
     check(&["--remember", "--complete"], "--complete needs --memories");
-    for mode in [
-        &["--legacy"][..],
-        &["--shadow"],
-        &["--rollout", "x"],
-        &["--segment", "x"],
-        &["--preview", "x"],
-        &["--report", "x"],
-    ] {
+    for mode in [&["--legacy"][..], &["--shadow"], &["--rollout", "x"], &["--segment", "x"]] {
         check(&[&["--remember"], mode].concat(), "cannot be used with");
     }
     let memories = folder.write("memories.ndjson", "");

@@ -1,0 +1,61 @@
+//! Destinations that are set differently in the middle of a stay.
+
+use idgroup::{Completeness, Destinations, Memory, ProfileUpdate, memory};
+use serde_json::{Value, json};
+
+fn update(id: &str, second: u8) -> ProfileUpdate {
+    serde_json::from_value(json!({
+        "id": id, "space_id": "spa_1", "profile_id": "use_1", "computation": {"id": "aud_1"},
+        "membership": "in", "computed_at": format!("2026-01-05T10:00:{second:02}Z"),
+        "trigger": {"reason": "value_changed"},
+        "external_ids": [
+            {"type": "email", "id": "a", "created_at": "2025-12-01T08:00:00Z", "subscribed": true},
+            {"type": "email", "id": "b", "created_at": "2025-12-02T08:00:00Z"},
+            {"type": "phone", "id": "1"},
+        ],
+    }))
+    .unwrap()
+}
+
+/// What the one destination is sent, with the ids of the messages; and the memory.
+fn decide(own: &Memory, update: &ProfileUpdate, setting: &Value) -> (Value, Vec<String>, Memory) {
+    let mut destination = json!({"id": "dst_1"});
+    destination.as_object_mut().unwrap().extend(setting.as_object().unwrap().clone());
+    let destinations: Destinations = serde_json::from_value(json!([destination])).unwrap();
+    let recalled = memory::keys(update, 0).recall(|_| own.clone());
+    let decision = memory::decide(recalled, &destinations, Completeness::Complete);
+    let verdict = decision.explanation().of("dst_1").unwrap();
+    let ids: Vec<_> = verdict.external_ids().iter().map(|id| id.id().to_owned()).collect();
+    let told = match verdict.verdict().drop_reason() {
+        Some(reason) => json!(reason),
+        None => json!({"ids": ids, "repeat": verdict.is_repeat()}),
+    };
+    let messages = decision.events().iter().map(|event| event.message_id().to_string()).collect();
+    (told, messages, decision.own().clone())
+}
+
+#[test]
+fn a_repeat_is_the_first_message_whatever_the_destination_is_set_to_by_now() {
+    let entry = update("upd_1", 1);
+    let (told, message, own) = decide(&Memory::default(), &entry, &json!({"dedupes_on": ["email"]}));
+    assert_eq!(told, json!({"ids": ["b"], "repeat": false}));
+    for setting in [
+        json!({"dedupes_on": ["email"]}),
+        json!({"dedupes_on": ["phone"]}),
+        json!({"dedupes_on": ["push"]}),
+        json!({"dedupes_on": ["email", "phone"]}),
+        json!({"dedupes_on": ["email"], "id_strategies": {"email": "first"}}),
+        json!({"dedupes_on": ["email"], "consent": "not_refused"}),
+    ] {
+        let (told, again, after) = decide(&own, &entry, &setting);
+        assert_eq!(told, json!({"ids": ["b"], "repeat": true}), "{setting}");
+        assert_eq!((again, after), (message.clone(), own.clone()), "{setting}");
+        let (told, none, _) = decide(&own, &update("upd_2", 2), &setting);
+        assert_eq!((told, none.len()), (json!("already_messaged"), 0), "{setting}");
+    }
+    let (told, ..) = decide(&own, &entry, &json!({"dedupes_on": ["phone"], "consent": "required"}));
+    assert_eq!(told, json!("no_consent"));
+    // A plain destination is sent every update, and what was settled stays so.
+    let (told, _, after) = decide(&own, &entry, &json!({}));
+    assert_eq!((told, after), (json!({"ids": ["b", "a", "1"], "repeat": false}), own));
+}
