@@ -170,12 +170,23 @@ impl Database {
         });
     }
 
+    /// What the database says of a statement that it refuses.
+    #[track_caller]
+    pub fn refusal(&self, sql: &str) -> String {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let error = client.batch_execute(sql).await.expect_err(sql);
+            error.as_db_error().unwrap().message().to_owned()
+        })
+    }
+
     pub fn store_destinations(&self, destinations: &BTreeMap<String, Destinations>) {
         let json = serde_json::to_string(destinations).unwrap();
         self.execute(&format!(
             "insert into computations (id) select key from jsonb_each({json}::jsonb);
-             insert into destinations (computation_id, id, name, dedupes_on)
-             select key, d ->> 'id', d ->> 'name', (
+             insert into destinations (computation_id, id, name, id_strategies, consent, dedupes_on)
+             select key, d ->> 'id', d ->> 'name', d -> 'id_strategies', d ->> 'consent', (
                  select array_agg(t) from jsonb_array_elements_text(nullif(d -> 'dedupes_on', 'null')) t)
              from jsonb_each({json}::jsonb), jsonb_array_elements(value) d",
             json = quoted(&json)
@@ -196,8 +207,9 @@ impl Database {
                 let json = serde_json::to_value(id).unwrap();
                 let attached_at =
                     json.get("attached_at").map_or("null".to_owned(), |time| quoted(time.as_str().unwrap()));
+                let subscribed = id.subscribed().map_or("null".to_owned(), |known| known.to_string());
                 rows.push(format!(
-                    "({},{},{},{},{},{},{},{attached_at})",
+                    "({},{},{},{},{},{},{},{attached_at},{subscribed})",
                     quoted(space),
                     quoted(profile),
                     quoted(id.collection().as_str()),
@@ -209,7 +221,8 @@ impl Database {
             }
         }
         for rows in rows.chunks(5_000) {
-            let columns = "space_id, profile_id, collection, type, id, encoding, created_at, attached_at";
+            let columns =
+                "space_id, profile_id, collection, type, id, encoding, created_at, attached_at, subscribed";
             self.execute(&format!("insert into external_ids ({columns}) values {}", rows.join(",")));
         }
     }

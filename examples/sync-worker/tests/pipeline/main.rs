@@ -2,6 +2,7 @@
 
 mod certificates;
 mod changes;
+mod choices;
 mod crashes;
 mod database;
 mod decisions;
