@@ -2,6 +2,7 @@
 
 mod cluster;
 mod figures;
+mod full_disk;
 mod promises;
 mod refusals;
 mod secure;
