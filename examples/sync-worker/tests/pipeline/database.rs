@@ -28,6 +28,12 @@ pub struct Database {
     pub server: Option<Arc<Server>>,
 }
 
+/// A table that nobody else can read. Given back with the value.
+pub struct Lock {
+    _client: tokio_postgres::Client,
+    _runtime: tokio::runtime::Runtime,
+}
+
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -168,6 +174,22 @@ impl Database {
             drop(client);
             connection.await.unwrap().unwrap();
         });
+    }
+
+    /// Keeps everybody else from a table.
+    pub fn lock(&self, table: &str) -> Lock {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+                .batch_execute(&format!("begin; lock table {table} in access exclusive mode"))
+                .await
+                .unwrap();
+            client
+        });
+        Lock { _client: client, _runtime: runtime }
     }
 
     /// What the database says of a statement that it refuses.

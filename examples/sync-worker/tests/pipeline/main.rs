@@ -13,3 +13,4 @@ mod process;
 mod real;
 mod redriven;
 mod security;
+mod slow_database;

@@ -3,6 +3,7 @@
 mod cluster;
 mod figures;
 mod full_disk;
+mod moved_back;
 mod promises;
 mod refusals;
 mod secure;
