@@ -11,6 +11,7 @@ mod demo;
 mod health;
 mod identify;
 mod kafka;
+mod labelled;
 mod metrics;
 mod migrate;
 mod offsets;
