@@ -99,6 +99,8 @@ fn begin() -> Result<()> {
             }
         }
     });
+    // Not for calls to brokers that never return: what matters is done.
+    runtime.shutdown_background();
     result.inspect_err(|error| fail(error))
 }
 

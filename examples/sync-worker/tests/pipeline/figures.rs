@@ -74,10 +74,10 @@ pub fn measure(pipeline: &Pipeline, setting: Setting) -> Figures {
         Worker::start_by(command, pipeline, &database, &arguments)
     };
     let all: Vec<Worker> = (0..setting.workers).map(start).collect();
-    let at_rest = all[0].memory("VmRSS");
     for worker in &all {
         wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
     }
+    let at_rest = all[0].memory("VmRSS");
     let last = if setting.stages.ends_with("sync") { "sync" } else { "identify" };
     let done = format!("idgroup_stage_seconds_count{{stage=\"{last}\"}}");
     let done = || all.iter().map(|worker| worker.metric(&done)).sum::<f64>();
