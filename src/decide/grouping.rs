@@ -124,13 +124,11 @@ impl<'a> Grouping<'_, 'a> {
 
     fn sent_to(&self, group: &[Alike<'_, '_, 'a>]) -> SentTo<'a> {
         let all = self.destinations.as_slice();
-        match group {
-            [Alike { footprints: [only], .. }] => SentTo::one_setting(all, only.sending.members),
-            _ => {
-                let footprints = group.iter().flat_map(|alike| alike.footprints);
-                SentTo::merged(all, footprints.map(|footprint| footprint.sending.members))
-            }
+        if let [Alike { footprints: [only], .. }] = group {
+            return SentTo::one_setting(all, only.sending.members);
         }
+        let footprints = group.iter().flat_map(|alike| alike.footprints);
+        SentTo::merged(all, footprints.map(|footprint| footprint.sending.members))
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) enum Horizon {
 /// Every column that some setting has, by type, so that a decision looks each type up once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Columns {
-    columns: Box<[Column]>,
+    all: Box<[Column]>,
     /// By type: where its columns are.
     types: Box<[(Box<str>, Range<usize>)]>,
     /// Whether a destination has some that does not dedupe.
@@ -156,7 +156,7 @@ impl Columns {
         };
         Self {
             types: named.chunk_by(|(a, _), (b, _)| a == b).filter_map(of_type).collect(),
-            columns: named.iter().map(|(_, column)| *column).collect(),
+            all: named.iter().map(|(_, column)| *column).collect(),
             any_listed: named.iter().any(|(_, column)| column.horizon == Horizon::Listed),
         }
     }
@@ -180,11 +180,11 @@ impl Columns {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.columns.len()
+        self.all.len()
     }
 
     pub(crate) fn get(&self, position: usize) -> Option<Column> {
-        self.columns.get(position).copied()
+        self.all.get(position).copied()
     }
 
     /// Whether a destination that does not dedupe chooses by them.

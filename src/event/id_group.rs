@@ -115,7 +115,9 @@ impl MessageIds {
     #[inline]
     pub(crate) fn new(ids: [&str; 4]) -> Self {
         Self(Digest::beginning_of("idgroup/message/1", |digest| {
-            ids.iter().for_each(|id| _ = digest.text(id));
+            for id in ids {
+                digest.text(id);
+            }
         }))
     }
 

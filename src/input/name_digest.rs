@@ -45,7 +45,9 @@ impl NameDigest {
 
     fn of<const N: usize>(prefix: &'static str, texts: [&str; N]) -> Self {
         let hash = Digest::first_half_of(prefix, |digest| {
-            texts.iter().for_each(|text| _ = digest.text(text));
+            for text in texts {
+                digest.text(text);
+            }
         });
         Self(hash.first_chunk().copied().unwrap_or_default())
     }

@@ -112,23 +112,14 @@ impl Identify {
         loop {
             let most = self.most.load(Ordering::Relaxed);
             let look_up = LookUp::new(updates, most);
-            let fewer = (look_up.profiles.len().min(most) / 2).max(1);
-            let external_ids = match self.store.external_ids(&look_up.profiles).await {
-                Ok(Some(external_ids)) => external_ids,
-                Ok(None) => {
-                    self.most.store(fewer, Ordering::Relaxed);
-                    continue;
-                }
-                Err(error) => {
-                    self.most.store(fewer, Ordering::Relaxed);
-                    return Err(error);
-                }
-            };
+            // Until it has succeeded: one that fails, or is given up, is made again with half as much.
+            let wanted = look_up.profiles.len() + look_up.gaps.len();
+            self.most.store((wanted.min(most) / 2).max(1), Ordering::Relaxed);
+            let Some(external_ids) = self.store.external_ids(&look_up.profiles).await? else { continue };
             let held = self.store.held_before_merge(&look_up.merged).await?;
             let rows: usize = external_ids.iter().flatten().map(Vec::len).sum();
-            if rows < FEW_ROWS {
-                self.most.store((most * 2).min(self.shared.pipeline.batch.max(1)), Ordering::Relaxed);
-            }
+            let more = if rows < FEW_ROWS { most * 2 } else { most };
+            self.most.store(more.min(self.shared.pipeline.batch.max(1)), Ordering::Relaxed);
             return Ok(Found { look_up, external_ids, held });
         }
     }

@@ -13,6 +13,7 @@ mod forget;
 mod health;
 mod identify;
 mod kafka;
+mod labelled;
 mod memories;
 mod metrics;
 mod migrate;
@@ -108,6 +109,8 @@ fn begin() -> Result<()> {
             }
         }
     });
+    // Not for calls to brokers that never return: what matters is done.
+    runtime.shutdown_background();
     result.inspect_err(|error| fail(error))
 }
 

@@ -10,40 +10,45 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::labelled::Labelled;
+
+type Counters<const N: usize> = Labelled<N, IntCounter>;
+type Histograms<const N: usize> = Labelled<N, Histogram>;
+
 pub struct Metrics {
     registry: Registry,
     /// Updates that a stage has read, by what became of them.
-    pub updates: IntCounterVec,
-    pub triggers: IntCounterVec,
-    pub routes: IntCounterVec,
-    pub verdicts: IntCounterVec,
-    pub drops: IntCounterVec,
+    pub updates: Counters<2>,
+    pub triggers: Counters<2>,
+    pub routes: Counters<2>,
+    pub verdicts: Counters<1>,
+    pub drops: Counters<1>,
     /// Events written, by topic.
-    pub events: IntCounterVec,
+    pub events: Counters<2>,
     /// Outbound messages that the events stand for.
     pub messages: IntCounter,
-    pub comparisons: IntCounterVec,
+    pub comparisons: Counters<1>,
     /// Memories, by what was done with them.
-    pub memories: IntCounterVec,
+    pub memories: Counters<1>,
     /// Updates whose messages were sent again as they were the first time.
     pub repeats: IntCounter,
     /// Tries that failed and are made again, by what was tried.
-    pub retries: IntCounterVec,
-    pub restarts: IntCounterVec,
+    pub retries: Counters<1>,
+    pub restarts: Counters<1>,
     /// Transactions that were aborted, and what was in them tried again.
-    pub aborts: IntCounterVec,
+    pub aborts: Counters<1>,
     /// Partitions that do not go on where they were committed.
-    pub offset_resets: IntCounterVec,
+    pub offset_resets: Counters<1>,
     /// Updates that were gone before they could be read.
-    pub expired: IntCounterVec,
+    pub expired: Counters<1>,
     pub lag: IntGaugeVec,
     pub in_flight: IntGaugeVec,
     pub rollout_share: IntGaugeVec,
-    pub step_seconds: HistogramVec,
+    pub step_seconds: Histograms<2>,
     /// From the time that Kafka has for an update to the acknowledgement of all that came of it.
-    pub update_seconds: HistogramVec,
+    pub update_seconds: Histograms<1>,
     /// From the read of an update to that acknowledgement.
-    pub stage_seconds: HistogramVec,
+    pub stage_seconds: Histograms<1>,
     /// The library's steps, looked up once.
     decision_steps: Vec<(Step, Histogram)>,
 }
@@ -192,15 +197,20 @@ impl Metrics {
     }
 
     /// Times a step of the pipeline around the decision.
-    pub fn time(&self, step: &str, began: Instant) {
+    pub fn time(&self, step: &'static str, began: Instant) {
         self.step_seconds.with_label_values(&[step, "pipeline"]).observe(began.elapsed().as_secs_f64());
     }
 }
 
-fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
+fn counter<const N: usize>(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str; N],
+) -> Result<Counters<N>> {
     let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(counter.clone()))?;
-    Ok(counter)
+    Ok(Labelled::new(move |labels| counter.with_label_values(labels)))
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
@@ -210,18 +220,18 @@ fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result
 }
 
 /// Four buckets per decade, up to a hundred seconds.
-fn histogram(
+fn histogram<const N: usize>(
     registry: &Registry,
     name: &str,
     help: &str,
-    labels: &[&str],
+    labels: &[&str; N],
     from_exponent: i32,
-) -> Result<HistogramVec> {
+) -> Result<Histograms<N>> {
     let decades = from_exponent..2;
     let buckets = decades.flat_map(|exponent| [1.0, 1.8, 3.2, 5.6].map(|step| step * 10_f64.powi(exponent)));
     let histogram = HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.collect()), labels)?;
     registry.register(Box::new(histogram.clone()))?;
-    Ok(histogram)
+    Ok(Labelled::new(move |labels| histogram.with_label_values(labels)))
 }
 
 fn flow_of(step: Step) -> &'static str {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
-use idgroup::{Collection, Destination, Destinations, ExternalId, Timestamp};
+use idgroup::{Checked, Collection, Destination, Destinations, ExternalId, Timestamp};
 use tokio_postgres::Row;
 
 use crate::connect::{Connect, without_values};
@@ -21,7 +21,8 @@ pub struct Postgres {
 }
 
 const EXTERNAL_IDS: &str = "
-    select wanted.n, held.collection, held.type, held.id, held.encoding, held.created_at, held.attached_at
+    select wanted.n, held.collection, held.type, held.id, held.encoding, held.created_at, held.attached_at,
+        held.subscribed
     from unnest($1::text[], $2::text[]) with ordinality as wanted (space_id, profile_id, n)
     join external_ids held using (space_id, profile_id)
     limit $3";
@@ -49,8 +50,12 @@ const HELD_BEFORE_MERGE: &str = "
         order by merged_at desc limit 1
     ) held";
 
+/// A destination as the library reads it, so that its rules hold for what is stored too.
 const DESTINATIONS: &str = "
-    select wanted.n, connected.id, connected.name, connected.dedupes_on
+    select wanted.n, connected.id, jsonb_build_object(
+        'id', connected.id, 'name', connected.name, 'dedupes_on', connected.dedupes_on,
+        'id_strategies', connected.id_strategies, 'consent', connected.consent
+    )::text
     from unnest($1::text[]) with ordinality as wanted (id, n)
     join computations using (id)
     left join destinations connected on connected.computation_id = computations.id";
@@ -213,7 +218,7 @@ fn external_id(row: &Row) -> Result<ExternalId, String> {
     if let Some(attached_at) = time(6)? {
         external_id = external_id.with_attached_at(attached_at);
     }
-    Ok(external_id)
+    Ok(external_id.maybe_subscribed(row.try_get(7).map_err(|error| error.to_string())?))
 }
 
 fn stored_ids(row: &Row) -> Result<StoredIds> {
@@ -223,16 +228,13 @@ fn stored_ids(row: &Row) -> Result<StoredIds> {
 
 /// `None` in the row of a computation without destinations.
 fn destination(row: &Row) -> Result<Option<Destination>, String> {
-    let get = |column| row.try_get::<_, Option<&str>>(column).map_err(|error| error.to_string());
-    let Some(id) = get(1)? else { return Ok(None) };
-    let named = |error| format!("stored destination `{id}`: {error}");
-    let mut destination = Destination::new(id).map_err(named)?;
-    if let Some(name) = get(2)? {
-        destination = destination.with_name(name);
-    }
-    match row.try_get::<_, Option<Vec<&str>>>(3).map_err(|error| error.to_string())? {
-        Some(types) => destination.deduping_on(types).map(Some).map_err(named),
-        None => Ok(Some(destination)),
+    let id: Option<&str> = row.try_get(1).map_err(|error| error.to_string())?;
+    let Some(id) = id else { return Ok(None) };
+    let stored: &str = row.try_get(2).map_err(|error| error.to_string())?;
+    match serde_json::from_str::<Checked<Destination>>(stored) {
+        Ok(Checked(Ok(destination))) => Ok(Some(destination)),
+        Ok(Checked(Err(error))) => Err(format!("a stored destination: {error}")),
+        Err(error) => Err(format!("stored destination `{id}`: {error}")),
     }
 }
 

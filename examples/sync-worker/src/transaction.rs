@@ -1,7 +1,7 @@
 //! Transactions: outputs and offsets of some updates, together or not at all.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,6 +17,11 @@ use crate::source::{Fenced, Source};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const BEAT: Duration = Duration::from_secs(1);
+
+/// A call that has not returned by then may never: librdkafka waits without end for a group's coordinator that
+/// has gone (confluentinc/librdkafka#5456, #5511). The brokers end its transaction after a minute, or for the
+/// next producer.
+const TOO_LONG: Duration = Duration::from_secs(90);
 
 /// Why a transaction was not committed.
 pub enum Failed {
@@ -99,10 +104,15 @@ impl Sink {
             let (producer, call) = (self.producer.clone(), call.clone());
             // On a thread of its own: some calls don't keep to the time that they are given.
             let mut called = tokio::task::spawn_blocking(move || call(&producer));
+            let began = Instant::now();
             let result = loop {
                 tokio::select! {
                     result = &mut called => break result,
-                    () = tokio::time::sleep(BEAT) => beat(),
+                    // The thread and its producer are left behind: nothing ends them.
+                    () = tokio::time::sleep(BEAT) => match began.elapsed() > TOO_LONG {
+                        true => return Err(KafkaError::Canceled),
+                        false => beat(),
+                    },
                 }
             };
             match result {
@@ -137,6 +147,7 @@ fn is_unfinished(error: &KafkaError) -> bool {
 fn failed(error: KafkaError) -> Failed {
     let is_for_good = match &error {
         KafkaError::Transaction(inner) => inner.is_fatal() || !inner.txn_requires_abort(),
+        KafkaError::Canceled => true,
         _ => false,
     };
     match is_for_good {

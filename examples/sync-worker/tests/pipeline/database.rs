@@ -28,6 +28,12 @@ pub struct Database {
     pub server: Option<Arc<Server>>,
 }
 
+/// A table that nobody else can read. Given back with the value.
+pub struct Lock {
+    _client: tokio_postgres::Client,
+    _runtime: tokio::runtime::Runtime,
+}
+
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -205,12 +211,39 @@ impl Database {
         runtime.block_on(connection).unwrap().unwrap();
     }
 
+    /// Keeps everybody else from a table.
+    pub fn lock(&self, table: &str) -> Lock {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let client = runtime.block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+                .batch_execute(&format!("begin; lock table {table} in access exclusive mode"))
+                .await
+                .unwrap();
+            client
+        });
+        Lock { _client: client, _runtime: runtime }
+    }
+
+    /// What the database says of a statement that it refuses.
+    #[track_caller]
+    pub fn refusal(&self, sql: &str) -> String {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let error = client.batch_execute(sql).await.expect_err(sql);
+            error.as_db_error().unwrap().message().to_owned()
+        })
+    }
+
     pub fn store_destinations(&self, destinations: &BTreeMap<String, Destinations>) {
         let json = serde_json::to_string(destinations).unwrap();
         self.execute(&format!(
             "insert into computations (id) select key from jsonb_each({json}::jsonb);
-             insert into destinations (computation_id, id, name, dedupes_on)
-             select key, d ->> 'id', d ->> 'name', (
+             insert into destinations (computation_id, id, name, id_strategies, consent, dedupes_on)
+             select key, d ->> 'id', d ->> 'name', d -> 'id_strategies', d ->> 'consent', (
                  select array_agg(t) from jsonb_array_elements_text(nullif(d -> 'dedupes_on', 'null')) t)
              from jsonb_each({json}::jsonb), jsonb_array_elements(value) d",
             json = quoted(&json)
@@ -231,8 +264,9 @@ impl Database {
                 let json = serde_json::to_value(id).unwrap();
                 let attached_at =
                     json.get("attached_at").map_or("null".to_owned(), |time| quoted(time.as_str().unwrap()));
+                let subscribed = id.subscribed().map_or("null".to_owned(), |known| known.to_string());
                 rows.push(format!(
-                    "({},{},{},{},{},{},{},{attached_at})",
+                    "({},{},{},{},{},{},{},{attached_at},{subscribed})",
                     quoted(space),
                     quoted(profile),
                     quoted(id.collection().as_str()),
@@ -244,7 +278,8 @@ impl Database {
             }
         }
         for rows in rows.chunks(5_000) {
-            let columns = "space_id, profile_id, collection, type, id, encoding, created_at, attached_at";
+            let columns =
+                "space_id, profile_id, collection, type, id, encoding, created_at, attached_at, subscribed";
             self.execute(&format!("insert into external_ids ({columns}) values {}", rows.join(",")));
         }
     }

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod changes;
+mod choices;
 mod crashes;
 mod database;
 mod decisions;
@@ -13,3 +14,4 @@ mod process;
 mod real;
 mod redriven;
 mod security;
+mod slow_database;

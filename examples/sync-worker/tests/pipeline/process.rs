@@ -128,12 +128,23 @@ impl Worker {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Seconds of processor time spent so far.
+    /// The threads, and the seconds of processor time that each has spent so far.
+    pub fn processor_by_thread(&self) -> Vec<(String, f64)> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let spent = |thread: std::io::Result<std::fs::DirEntry>| {
+            let path = thread.ok()?.path();
+            // It may have ended meanwhile.
+            let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+            let name = std::fs::read_to_string(path.join("comm")).ok()?;
+            let nanoseconds: f64 = stat.split(' ').next()?.parse().ok()?;
+            Some((name.trim().to_owned(), nanoseconds / 1e9))
+        };
+        threads.filter_map(spent).collect()
+    }
+
+    /// Seconds of processor time that all threads have spent so far.
     pub fn processor_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) / 100.0
+        self.processor_by_thread().iter().map(|(_, seconds)| seconds).sum()
     }
 }
 

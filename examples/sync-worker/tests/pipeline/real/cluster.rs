@@ -90,7 +90,7 @@ impl Cluster {
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).unwrap();
         let sweeper = Command::new("sh")
-            .args(["-c", "cat >/dev/null; sleep 2; rm -rf \"$0\""])
+            .args(["-c", "cat >/dev/null; sleep 2; umount -l \"$0\"/*/data 2>/dev/null; rm -rf \"$0\""])
             .arg(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -218,7 +218,10 @@ impl Cluster {
     pub fn kill(&self, broker: usize) {
         let mut slot = self.brokers[broker].lock().unwrap();
         if let Some(mut broker) = slot.take() {
-            signal(broker.pid, "KILL");
+            // One that has ended by itself has no process id any more.
+            if broker.shell.try_wait().unwrap().is_none() {
+                signal(broker.pid, "KILL");
+            }
             let _ = broker.shell.wait();
         }
     }
@@ -259,6 +262,26 @@ impl Cluster {
         *slot = Some(Broker { shell, pid: pid.trim().parse().unwrap() });
     }
 
+    /// Whether a broker has ended by itself.
+    pub fn has_ended(&self, broker: usize) -> bool {
+        let mut slot = self.brokers[broker].lock().unwrap();
+        slot.as_mut().is_some_and(|broker| broker.shell.try_wait().unwrap().is_some())
+    }
+
+    pub fn pid(&self, broker: usize) -> u32 {
+        self.brokers[broker].lock().unwrap().as_ref().unwrap().pid
+    }
+
+    /// Where a broker keeps its messages.
+    pub fn data(&self, broker: usize) -> PathBuf {
+        self.path(broker).join("data")
+    }
+
+    /// What a broker has said.
+    pub fn log(&self, broker: usize) -> String {
+        fs::read_to_string(self.path(broker).join("log")).unwrap_or_default()
+    }
+
     /// Waits until all brokers are there and all partitions have all their replicas.
     pub fn wait_until_whole(&self) {
         let began = Instant::now();
@@ -284,7 +307,7 @@ impl Cluster {
     /// The last that the brokers have said.
     fn logs(&self) -> String {
         let tail = |broker| {
-            let log = fs::read_to_string(self.path(broker).join("log")).unwrap_or_default();
+            let log = self.log(broker);
             let lines: Vec<&str> = log.lines().collect();
             lines[lines.len().saturating_sub(20)..].join("\n")
         };
@@ -318,7 +341,7 @@ impl Cluster {
                 "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL".to_owned(),
             ),
             ("inter.broker.listener.name", "CLIENT".to_owned()),
-            ("log.dirs", self.path(broker).join("data").display().to_string()),
+            ("log.dirs", self.data(broker).display().to_string()),
             ("default.replication.factor", "3".to_owned()),
             ("min.insync.replicas", "2".to_owned()),
             ("offsets.topic.replication.factor", "3".to_owned()),
@@ -358,7 +381,7 @@ impl Cluster {
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "--add-scram", &scram, "-c"])
             .arg(first.join("properties")));
         for broker in 1..BROKERS {
-            let data = self.path(broker).join("data");
+            let data = self.data(broker);
             fs::create_dir_all(&data).unwrap();
             for entry in fs::read_dir(first.join("data")).unwrap() {
                 let entry = entry.unwrap();

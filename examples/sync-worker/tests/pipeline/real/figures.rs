@@ -1,50 +1,67 @@
 //! Figures on real brokers, for whoever asks: `./test.sh figures`.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::crashes::{prepare, push};
+use crate::crashes::prepare;
 use crate::database::shared;
-use crate::figures::{measure, percentiles};
+use crate::figures::{Figures, Setting, measure, plain, print_percentiles, print_steps, print_throughput};
 use crate::process::{Worker, wait_until};
 use crate::real::cluster::alone;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For how long updates come at each rate.
+const SECONDS: usize = 15;
 
 #[test]
 #[ignore = "figures are for a quiet machine"]
 fn figures_of_workers_that_are_behind() {
     let (cluster, _guard) = alone();
-    for (n, (stages, transactional, workers)) in [
-        ("sync", false, 1),
-        ("sync", true, 1),
-        ("identify", false, 1),
-        ("identify,sync", false, 1),
-        ("identify,sync", true, 1),
-        ("sync", false, 2),
-        ("sync", false, 3),
+    let transactional = |stages| Setting { transactional: true, batch: "4096", ..plain(stages) };
+    let all: Vec<Figures> = [
+        plain("sync"),
+        Setting { compares: true, ..plain("sync") },
+        Setting { batch: "4096", ..plain("sync") },
+        transactional("sync"),
+        plain("identify"),
+        plain("identify,sync"),
+        transactional("identify,sync"),
+        Setting { workers: 2, ..plain("sync") },
+        Setting { workers: 3, ..plain("sync") },
     ]
     .into_iter()
     .enumerate()
-    {
-        let pipeline = cluster.pipeline(&format!("figures-{n}"), 12);
-        measure(&pipeline, stages, false, transactional, workers);
-    }
+    .map(|(n, setting)| measure(&cluster.pipeline(&format!("figures-{n}"), 12), setting))
+    .collect();
+    print_throughput("Three brokers", &all);
+    print_steps(&all[1]);
 }
 
-/// A hundred updates a second through both stages, which keep up.
+/// Through both stages, which keep up: without load, and with some.
 #[test]
 #[ignore = "figures are for a quiet machine"]
 fn figures_of_a_worker_that_keeps_up() {
-    let database = shared("figures_latency");
-    let (updates, _) = prepare(&database, 3_000);
-    let (cluster, _guard) = alone();
-    let pipeline = cluster.pipeline("figures-latency", 12);
-    let worker = Worker::start(&pipeline, &database, &[]);
-    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
-    push(&pipeline, &updates, Duration::from_secs(30), || sleep(Duration::from_secs(1)));
-    let done = "idgroup_update_seconds_count{stage=\"sync\"}";
-    wait_until("all updates", PATIENCE, || worker.metric(done) >= 3_000.0);
-    println!("\n## 100 updates a second, in hundredths");
-    percentiles(&worker.page("/metrics").1, "idgroup_update_seconds");
+    for (name, rate) in [("unloaded", 100), ("loaded", 4_000)] {
+        let database = shared(&format!("figures_{name}"));
+        let (updates, _) = prepare(&database, rate * SECONDS);
+        let (cluster, _guard) = alone();
+        let pipeline = cluster.pipeline(&format!("figures-{name}"), 12);
+        let worker = Worker::start(&pipeline, &database, &[]);
+        wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+        let input = pipeline.input();
+        let began = Instant::now();
+        for (n, update) in updates.iter().enumerate() {
+            let due = Duration::from_secs_f64(n as f64 / rate as f64);
+            sleep(due.saturating_sub(began.elapsed()));
+            input.send("compute-output", &update.profile_id, Some(&update.payload));
+        }
+        input.flush();
+        let done = "idgroup_update_seconds_count{stage=\"sync\"}";
+        wait_until("all updates", PATIENCE, || worker.metric(done) >= updates.len() as f64);
+        let memory = worker.memory("VmHWM") / 1024;
+        println!(
+            "\n{rate} updates a second, {memory} MiB at most, from the time in Kafka to the acknowledgement:\n"
+        );
+        print_percentiles(&worker.page("/metrics").1, "idgroup_update_seconds", updates.len() as f64);
+    }
 }

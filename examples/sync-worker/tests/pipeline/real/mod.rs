@@ -2,6 +2,8 @@
 
 mod cluster;
 mod figures;
+mod full_disk;
+mod moved_back;
 mod promises;
 mod refusals;
 mod secure;
