@@ -180,7 +180,7 @@ fn each_failure_of_an_endpoint_is_got_over() {
         mile.wait_for(0..40);
         assert!(worker.terminate().success(), "{fault:?}");
         assert_in_order(&mile.endpoint);
-        assert_eq!(mile.endpoint.posts()[0].fault, Some(fault.clone()));
+        assert!(mile.endpoint.posts().iter().any(|post| post.fault.as_ref() == Some(&fault)));
         let repeats = mile.endpoint.counts().values().filter(|count| **count > 1).count();
         let may_repeat = matches!(fault, Fault::TakenThen(_) | Fault::CutBeforeAnswer)
             || fault == Fault::Slow(Duration::from_secs(4));

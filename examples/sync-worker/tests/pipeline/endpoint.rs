@@ -92,6 +92,7 @@ struct State {
 }
 
 impl Endpoint {
+    /// Lets those in alone who have the key; without one, those who show none.
     pub fn start(write_key: &str) -> Self {
         Self::start_with("http", write_key, None)
     }
@@ -240,7 +241,10 @@ async fn answer(
         let mut state = state.lock().unwrap();
         let expected = format!("Basic {}", STANDARD.encode(format!("{}:", state.write_key)));
         let is_post = request.method() == "POST" && request.uri().path() == "/v1/batch";
-        let has_key = request.headers().get(AUTHORIZATION).is_some_and(|key| key == &*expected);
+        let has_key = match request.headers().get(AUTHORIZATION) {
+            Some(key) => key == &*expected,
+            None => state.write_key.is_empty(),
+        };
         if !is_post || !has_key {
             state.strays += 1;
             return Ok(plain(if is_post { 401 } else { 404 }));
