@@ -250,7 +250,25 @@ fn calls_of_the_slow_topic_hold_nobody_up() {
     });
     mile.send(5_000..6_000, None);
     mile.wait_for(5_000..6_000);
-    assert!(other.taken().is_empty());
+    assert_eq!(worker.metric("idgroup_calls_total{result=\"delivered\"}"), 1_000.0);
+}
+
+#[test]
+fn kill_nine_in_a_loop_loses_no_call() {
+    let mile = Mile::new("deliver_killed", 4);
+    mile.endpoint.fail(Some(Fault::Slow(Duration::from_millis(300))));
+    mile.send(0..3_000, None);
+    for _ in 0..4 {
+        let before = mile.endpoint.posts().len();
+        let worker = mile.worker(&["--posts", "1", "--calls-per-second", "300"]);
+        wait_until("some are posted", PATIENCE, || mile.endpoint.posts().len() > before + 1);
+        worker.kill();
+    }
+    let _worker = mile.worker(&[]);
+    mile.wait_for(0..3_000);
+    assert_in_order(&mile.endpoint);
+    let repeats = mile.endpoint.counts().values().filter(|count| **count > 1).count();
+    assert!((1..2_900).contains(&repeats), "{repeats} calls again");
 }
 
 #[test]

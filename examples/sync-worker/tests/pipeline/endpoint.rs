@@ -39,7 +39,7 @@ pub struct Endpoint {
 /// What goes wrong with a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// All is well, after this long.
+    /// All is well, and that is said after this long.
     Slow(Duration),
     /// Nothing is taken, and this is answered.
     Status(u16),
@@ -256,9 +256,10 @@ async fn answer(
         state.lock().unwrap().posts.push(post);
         return Err(Cut);
     }
-    if let Some(Fault::Slow(pause)) = &fault {
-        tokio::time::sleep(*pause).await;
-    }
+    let pause = match &fault {
+        Some(Fault::Slow(pause)) => *pause,
+        _ => Duration::ZERO,
+    };
     let is_packed = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
     let body = if is_packed { unpacked(&body) } else { body.to_vec() };
@@ -269,7 +270,9 @@ async fn answer(
         },
         _ => return Ok(plain(400)),
     };
-    state.lock().unwrap().answer(at, fault, body.len(), calls, connection)
+    let answer = state.lock().unwrap().answer(at, fault, body.len(), calls, connection);
+    tokio::time::sleep(pause).await;
+    answer
 }
 
 impl State {
