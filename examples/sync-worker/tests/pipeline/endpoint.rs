@@ -25,6 +25,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 
 /// `POST /v1/batch`, on loopback. Ends with the value.
@@ -271,7 +272,7 @@ async fn answer(
         _ => return Ok(plain(400)),
     };
     let answer = state.lock().unwrap().answer(at, fault, body.len(), calls, connection);
-    tokio::time::sleep(pause).await;
+    sleep(pause).await;
     answer
 }
 
@@ -302,7 +303,7 @@ impl State {
             _ if !is_taken => Ok(plain(400)),
             Some(Fault::TakenThen(status)) => Ok(plain(status)),
             Some(Fault::CutBeforeAnswer) => Err(Cut),
-            Some(Fault::CutAnswer) => Ok(Response::new(Answer::Cut { has_begun: false })),
+            Some(Fault::CutAnswer) => Ok(Response::new(Answer::Cut(None))),
             Some(Fault::Endless) => Ok(Response::new(Answer::Endless)),
             Some(Fault::Unfinished) => Ok(Response::new(Answer::Unfinished)),
             None | Some(Fault::Slow(_) | Fault::CutRequest) => Ok(plain(200)),
@@ -335,7 +336,8 @@ fn with(mut response: Response<Answer>, name: hyper::header::HeaderName, value: 
 
 enum Answer {
     Whole(Option<Bytes>),
-    Cut { has_begun: bool },
+    /// Cut once what it begins with is on its way.
+    Cut(Option<Pin<Box<Sleep>>>),
     Endless,
     Unfinished,
 }
@@ -344,15 +346,18 @@ impl Body for Answer {
     type Data = Bytes;
     type Error = Cut;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let filler = || Some(Ok(Frame::data(Bytes::from_static(&[b' '; 65_536]))));
         match &mut *self {
             Self::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Self::Cut { has_begun: has_begun @ false } => {
-                *has_begun = true;
+            Self::Cut(pause @ None) => {
+                *pause = Some(Box::pin(sleep(Duration::from_millis(100))));
                 Poll::Ready(filler())
             }
-            Self::Cut { .. } => Poll::Ready(Some(Err(Cut))),
+            Self::Cut(Some(pause)) => pause.as_mut().poll(context).map(|()| Some(Err(Cut))),
             Self::Endless => Poll::Ready(filler()),
             Self::Unfinished => Poll::Pending,
         }
