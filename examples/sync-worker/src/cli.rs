@@ -40,6 +40,8 @@ pub enum Command {
     Migrate(DatabaseOptions),
     /// Send dead letters once more to where they came from, then end
     Redrive(Box<Redrive>),
+    /// Remove what is remembered of a profile, in all computations and epochs, then end
+    Forget(Forget),
     /// Push the fixtures through both stages, with nothing installed
     Demo,
     /// Run a mock of a Kafka cluster until the end of the standard input, for trying things out
@@ -99,6 +101,9 @@ pub struct Run {
     /// Read the rollout from this JSON file, and not from the database
     #[arg(long, env = "ROLLOUT_FILE")]
     pub rollout_file: Option<PathBuf>,
+    /// Whether what was sent is remembered in the database, and since when
+    #[arg(long, env = "MEMORIES", default_value = "partial")]
+    pub memories: Memories,
     /// Where /metrics, /healthz and /readyz are served; `0.0.0.0:9464` lets probes in from outside
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
@@ -132,11 +137,33 @@ pub struct DeliverOptions {
     #[arg(long, env = "POST_TIMEOUT", default_value_t = 15)]
     pub post_timeout: u64,
     /// After how many seconds of failures calls go into the database, to be posted from there
-    #[arg(long, env = "PARK_AFTER", default_value_t = 20)]
+    #[arg(long, env = "PARK_AFTER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub park_after: u64,
     /// What is kept of calls in the database, for endpoints that don't drop repeats
     #[arg(long, env = "CLAIMS", default_value = "off")]
     pub claims: Claiming,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Memories {
+    /// Nothing is remembered: what was sent is inferred from what updates and the times of IDs tell
+    Off,
+    /// Since some time: of whom nothing is remembered may have been messaged
+    Partial,
+    /// From the first message on
+    Complete,
+}
+
+#[derive(Args, Clone)]
+pub struct Forget {
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    /// The profile's space
+    #[arg(long)]
+    pub space: String,
+    /// The profile, one of those that merged
+    #[arg(long)]
+    pub profile: String,
 }
 
 #[derive(Args, Clone)]
@@ -216,8 +243,8 @@ pub struct Pipeline {
     /// Comparisons of more messages than this are refused
     #[arg(long, env = "COMPARE_UP_TO", default_value_t = 1_000_000)]
     pub compare_up_to: u64,
-    /// How many updates share one look-up, and in transactions one commit
-    #[arg(long, env = "BATCH", default_value_t = 256)]
+    /// How many updates share one look-up and one unit of work, and in transactions one commit
+    #[arg(long, env = "BATCH", default_value_t = 1_024)]
     pub batch: usize,
     /// How much memory each stage spends on updates that are under way, in MiB
     #[arg(long, env = "IN_FLIGHT_MIB", default_value_t = 32)]

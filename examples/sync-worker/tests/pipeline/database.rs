@@ -93,9 +93,20 @@ impl Server {
         self.directory.join(name).display().to_string()
     }
 
+    /// One that loses nothing with its machine, as those that figures are of, with more of its options.
+    pub fn start_durable(options: &str) -> Self {
+        let server = Self::prepare();
+        server.go_on_with(options);
+        server
+    }
+
     /// Starts it again where it stopped.
     pub fn go_on(&self) {
-        let options = format!("-h 127.0.0.1 -p {} -k {} -c fsync=off", self.port, self.directory.display());
+        self.go_on_with("-c fsync=off");
+    }
+
+    fn go_on_with(&self, options: &str) {
+        let options = format!("-h 127.0.0.1 -p {} -k {} {options}", self.port, self.directory.display());
         let log = self.directory.join("log");
         run(&mut self.tool(
             "pg_ctl",
@@ -168,6 +179,30 @@ impl Database {
             drop(client);
             connection.await.unwrap().unwrap();
         });
+    }
+
+    /// The text that a query answers with.
+    pub fn text(&self, sql: &str) -> String {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let text = client.query_one(sql, &[]).await.unwrap().get(0);
+            drop(client);
+            connection.await.unwrap().unwrap();
+            text
+        })
+    }
+
+    /// Does something while a transaction that has begun so is open, and commits it.
+    pub fn while_in(&self, sql: &str, then: impl FnOnce()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, connection) = runtime.block_on(tokio_postgres::connect(&self.url, NoTls)).unwrap();
+        let connection = runtime.spawn(connection);
+        runtime.block_on(client.batch_execute(&format!("begin; {sql}"))).unwrap();
+        then();
+        runtime.block_on(client.batch_execute("commit")).unwrap();
+        drop(client);
+        runtime.block_on(connection).unwrap().unwrap();
     }
 
     pub fn store_destinations(&self, destinations: &BTreeMap<String, Destinations>) {

@@ -12,6 +12,7 @@ mod endpoint;
 mod figures;
 mod kafka;
 mod load;
+mod memories;
 mod parking;
 mod process;
 mod real;
