@@ -307,3 +307,31 @@ fn the_endpoint_is_reached_over_tls_by_its_own_authority() {
     mile.wait_for(0..20);
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+#[test]
+#[ignore = "takes a quiet machine"]
+fn figures_of_deliveries() {
+    let mile = Mile::new("deliver_figures", 8);
+    mile.send(0..200_000, None);
+    for (what, claims) in
+        [("no claims", "off"), ("at least once", "at-least-once"), ("at most once", "at-most-once")]
+    {
+        let before = mile.endpoint.posts().len();
+        let group = format!("figures-{claims}");
+        let worker = mile.worker(&["--group", &group, "--claims", claims]);
+        worker.waits_for("idgroup_calls_total{result=\"delivered\"}");
+        let (began, from) =
+            (std::time::Instant::now(), worker.metric("idgroup_calls_total{result=\"delivered\"}"));
+        let patience = Duration::from_secs(300);
+        let delivered = |worker: &Worker| worker.metric("idgroup_calls_total{result=\"delivered\"}");
+        wait_until("all calls", patience, || delivered(&worker) >= 200_000.0);
+        let rate = (200_000.0 - from) / began.elapsed().as_secs_f64();
+        println!(
+            "{what}: {rate:.0} calls/s, {:.1} µs of processor time a call, {} posts, at most {} MiB",
+            worker.processor_seconds() * 5.0,
+            mile.endpoint.posts().len() - before,
+            worker.memory("VmHWM") / 1024,
+        );
+        mile.database.execute("truncate claims");
+    }
+}
