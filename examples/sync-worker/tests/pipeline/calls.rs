@@ -98,7 +98,7 @@ fn updates_become_calls_that_reach_each_destination_s_endpoint() {
     }
     input.flush();
     let mut outputs = mile.broker.outputs_of(&["outbound-calls", "dead-letter"]);
-    let _worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound-as", "calls"].as_slice());
+    let _worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound-as", "calls"]);
     outputs.read_until("all calls", PATIENCE, |all| all.len() >= expected.len());
     let mut found = BTreeMap::new();
     for output in &outputs.all {

@@ -38,9 +38,13 @@ impl Mile {
     }
 
     pub fn arguments(&self, more: &[&str]) -> Vec<String> {
-        let ours = ["--stages", "deliver", "--endpoint", &self.endpoint.url(), "--write-key-file"];
-        let ours = ours.into_iter().map(str::to_owned).chain([self.key_file.display().to_string()]);
-        ours.chain(more.iter().map(|&argument| argument.to_owned())).collect()
+        let (url, key_file) = (self.endpoint.url(), self.key_file.display().to_string());
+        let mut arguments = vec!["--endpoint", &url, "--write-key-file", &key_file];
+        if !more.contains(&"--stages") {
+            arguments.extend(["--stages", "deliver"]);
+        }
+        arguments.extend(more);
+        arguments.into_iter().map(str::to_owned).collect()
     }
 
     pub fn worker(&self, more: &[&str]) -> Worker {

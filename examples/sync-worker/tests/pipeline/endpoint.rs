@@ -200,10 +200,11 @@ async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, state: Arc<Mute
             match tls {
                 None => serve(stream, state).await,
                 // Who does not trust the certificate is gone again.
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => serve(stream, state).await,
-                    Err(_) => (),
-                },
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, state).await;
+                    }
+                }
             }
         });
     }
