@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use idgroup::compare::{Comparison, Extent};
-use idgroup::{Completeness, Destinations, ProfileUpdate, Recalled, Routed, RoutedWithMemory};
+use idgroup::{
+    Completeness, Destinations, IdGroupEvent, ProfileUpdate, Recalled, Routed, RoutedWithMemory,
+    decide_legacy_with,
+};
 
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
@@ -54,7 +57,7 @@ impl Deciding {
         routed
     }
 
-    /// What an update is sent as by what is remembered, and what is to be remembered.
+    /// What an update is sent as by what is remembered, and what is to be remembered. Nothing is compared.
     pub fn decide_recalled<'a>(
         &self,
         current: &Current,
@@ -62,15 +65,30 @@ impl Deciding {
         recalled: Recalled<'a>,
         completeness: Completeness,
     ) -> RoutedWithMemory<'a> {
-        let Known { update, tier, destinations, .. } = known;
+        let Known { tier, destinations, .. } = known;
         let watch = &mut DecisionWatch::new(&self.shared.metrics);
-        let decide = || {
-            let release = &current.release;
+        let release = &current.uncompared;
+        self.timed(known, || {
             release.decide_recalled_with(recalled, tier.as_deref(), destinations, completeness, watch)
+        })
+    }
+
+    /// Compares what the dedupe flow made of an update with what the legacy flow makes of it, if that is asked for.
+    pub fn compare(&self, current: &Current, known: &Known<'_>, dedupe: &[IdGroupEvent<'_>]) {
+        let Known { update, tier, destinations, .. } = known;
+        if !current.release.rollout().route_update(update, tier.as_deref()).compares() {
+            return;
+        }
+        let watch = &mut DecisionWatch::new(&self.shared.metrics);
+        let mut compare = || {
+            let legacy = decide_legacy_with(update, destinations, watch);
+            current.compare(&legacy, dedupe, watch)
         };
-        let outcome = self.timed(known, decide);
-        report(update, outcome.routed.comparison.as_ref());
-        outcome
+        let comparison = match takes_long(update, known.bytes) {
+            true => tokio::task::block_in_place(compare),
+            false => compare(),
+        };
+        report(update, Some(&comparison));
     }
 
     fn timed<T>(&self, known: &Known<'_>, decide: impl FnOnce() -> T) -> T {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use idgroup::{
-    Batch, Completeness, Flow, Memory, MemoryDecision, MemoryError, MemoryKey, MemoryKeys, Routed, memory,
+    Batch, Comparing, Completeness, Flow, IdGroupEvent, Memory, MemoryDecision, MemoryError, MemoryKey,
+    MemoryKeys, Routed, RoutedWithMemory, memory,
 };
 
 use crate::deciding::{Current, Deciding, Known};
@@ -22,6 +23,9 @@ use crate::sending::Sending;
 use crate::sink::Sink;
 use crate::sync::Task;
 
+/// A unit that has taken this long ends: its locks are held, and the database ends it when it has done nothing for
+/// longer.
+const LONGEST_UNIT: Duration = Duration::from_millis(500);
 const WHILE_NOT_OUT: Duration = Duration::from_millis(2);
 
 pub struct Remembering {
@@ -45,6 +49,8 @@ pub struct Work<'w, 'a> {
 pub enum Decided<'a> {
     /// It is sent this.
     Routed(Routed<'a>),
+    /// It is sent this; and what the dedupe flow made of it under this rollout may be to be compared.
+    Remembered(Routed<'a>, Vec<IdGroupEvent<'a>>, Arc<Current>),
     /// It can't be used, and why.
     Unusable(String),
     /// It is another worker's by now.
@@ -121,8 +127,9 @@ impl Remembering {
         }
         let unsent = self.unsent();
         let mut sequence = Sequence::new(&unit, &unsent, self.completeness);
+        let began = Instant::now();
         for (task, keys) in work.tasks.iter().zip(wanted) {
-            if !sequence.goes_on(work, task, keys, &current) {
+            if !sequence.goes_on(work, task, keys, &current) || began.elapsed() > LONGEST_UNIT {
                 break;
             }
         }
@@ -223,6 +230,16 @@ fn is_under_way(outcome: &Weak<Outcome>) -> bool {
     outcome.upgrade().is_some_and(|outcome| !outcome.is_out())
 }
 
+fn remembered<'a>(outcome: RoutedWithMemory<'a>, current: &Arc<Current>) -> Decided<'a> {
+    match outcome.decision {
+        // Kept only where it is of use.
+        Some(decision) if current.release.rollout().comparing() == Comparing::On => {
+            Decided::Remembered(outcome.routed, decision.into_events(), current.clone())
+        }
+        _ => Decided::Routed(outcome.routed),
+    }
+}
+
 /// Decisions that follow each other, each with the memories that the one before leaves.
 struct Sequence<'s, 'a> {
     unit: &'s Unit,
@@ -256,7 +273,7 @@ impl<'s, 'a> Sequence<'s, 'a> {
         work: &Work<'_, 'a>,
         task: &Task<'a>,
         keys: Option<MemoryKeys<'a>>,
-        current: &Current,
+        current: &Arc<Current>,
     ) -> bool {
         let decided = match (&task.known, keys) {
             _ if !task.outcome.record.is_current() => Decided::LeftAlone,
@@ -266,9 +283,7 @@ impl<'s, 'a> Sequence<'s, 'a> {
                 Ok(recalled) => {
                     let outcome = work.deciding.decide_recalled(current, known, recalled, self.completeness);
                     match work.sending.check(work.sink, task.outcome, &outcome.routed) {
-                        Ok(()) if self.take(task, outcome.decision.as_ref()) => {
-                            Decided::Routed(outcome.routed)
-                        }
+                        Ok(()) if self.take(task, outcome.decision.as_ref()) => remembered(outcome, current),
                         Ok(()) => return false,
                         Err(error) => Decided::Unusable(error),
                     }

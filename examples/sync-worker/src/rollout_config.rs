@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use idgroup::compare::{ComparisonBudget, ComparisonKey};
-use idgroup::{Flag, Release, Rollout, Share};
+use idgroup::compare::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample, compare_events_with};
+use idgroup::{Comparing, Flag, IdGroupEvent, Observer, Release, Rollout, Share};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -28,7 +28,22 @@ pub type InForce = watch::Receiver<Option<Arc<Current>>>;
 /// A rollout, and the epoch of the memories that go with it.
 pub struct Current {
     pub release: Release,
+    /// The same without comparisons, which can take seconds: too long for locks to be held.
+    pub uncompared: Release,
     pub epoch: u64,
+    key: ComparisonKey,
+}
+
+impl Current {
+    /// Compares the messages of both flows.
+    pub fn compare<O: Observer + ?Sized>(
+        &self,
+        legacy: &[IdGroupEvent<'_>],
+        dedupe: &[IdGroupEvent<'_>],
+        observer: &mut O,
+    ) -> Comparison<OutboundSample> {
+        compare_events_with(legacy, dedupe, &self.key, self.release.budget(), observer)
+    }
 }
 
 impl RolloutConfig {
@@ -53,8 +68,10 @@ impl RolloutConfig {
         self.shared.metrics.rollout_share.reset();
         let share = i64::from(flag.share().basis_points());
         self.shared.metrics.rollout_share.with_label_values(&[flag.name()]).set(share);
+        let uncompared = Release::new(rollout.clone().with_comparing(Comparing::Off), self.key.clone());
         let release = Release::new(rollout, self.key.clone()).with_budget(self.budget);
-        self.in_force.send_replace(Some(Arc::new(Current { release, epoch })));
+        let key = self.key.clone();
+        self.in_force.send_replace(Some(Arc::new(Current { release, uncompared, epoch, key })));
         self.shared.health.set("the rollout", true);
     }
 

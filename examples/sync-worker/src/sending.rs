@@ -110,7 +110,9 @@ fn fits(event: &IdGroupEvent<'_>, update_bytes: usize, largest: usize) -> Result
     serde_json::to_writer(&mut length, event).expect("strings and lists of them are always JSON");
     match length.0 + event.profile_id().len() + AROUND_EVENT <= largest {
         true => Ok(()),
-        false => Err(format!("an event of {} bytes is more than a topic takes", length.0)),
+        false => {
+            Err(format!("an output is refused: an event of {} bytes is more than a topic takes", length.0))
+        }
     }
 }
 

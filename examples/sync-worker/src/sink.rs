@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::ClientContext;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Headers, Message, OwnedHeaders};
@@ -67,10 +67,10 @@ pub enum Limit {
 impl Sink {
     /// With [`Limit::OneMessage`] or, where topics say what they take, with that.
     pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
-        let topics = limit(stage, &shared.pipeline).await;
+        let topics = Limits::of(stage, &shared.pipeline).await;
         let limit = match is_careful {
             true => Limit::OneMessage,
-            false => Limit::Bytes(topics.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT)),
+            false => Limit::Bytes(topics.all.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT)),
         };
         let (failure, failure_seen) = watch::channel(None);
         let (refused, refused_seen) = mpsc::unbounded_channel();
@@ -80,7 +80,7 @@ impl Sink {
         let settings = settings(stage, &shared.pipeline, limit);
         let configuration = configuration(&shared.pipeline, &settings);
         let client = configuration.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
-        let largest = topics.min(client.unwrap_or(USUAL_LIMIT));
+        let largest = topics.events.min(client.unwrap_or(USUAL_LIMIT));
         let producer = ThreadedProducer::from_config_and_context(&configuration, deliveries)?;
         let sink = Self {
             producer,
@@ -211,34 +211,52 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
     settings
 }
 
-/// The bytes that all topics take, as far as they say.
-async fn limit(stage: StageName, pipeline: &Pipeline) -> usize {
-    limits(stage, pipeline).await.unwrap_or_else(|error| {
-        tracing::info!(%error, "topics don't say what they take");
-        USUAL_LIMIT + OVERHEAD
-    })
+/// The bytes that topics take, as far as they say.
+struct Limits {
+    all: usize,
+    /// Those of events alone.
+    events: usize,
 }
 
-async fn limits(stage: StageName, pipeline: &Pipeline) -> Result<usize> {
-    let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
-    let outputs = match (stage, pipeline.outbound_as) {
-        (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
-        (StageName::Identify, _) => vec![&pipeline.identified_output],
-        (StageName::Sync, OutboundAs::Events) => vec![&pipeline.outbound, &pipeline.outbound_slow],
-        (StageName::Sync, OutboundAs::Calls) => {
-            vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
-        }
-    };
-    let outputs = outputs.into_iter().chain([&pipeline.dead_letter]);
-    let topics: Vec<_> = outputs.map(|topic| ResourceSpecifier::Topic(topic)).collect();
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let mut least = usize::MAX;
-    for described in admin.describe_configs(&topics, &options).await? {
-        let described = described.map_err(|error| anyhow!("{error}"))?;
-        let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
-        least = least.min(entry.context("no `max.message.bytes`")?.parse()?);
+impl Limits {
+    async fn of(stage: StageName, pipeline: &Pipeline) -> Self {
+        Self::asked_for(stage, pipeline).await.unwrap_or_else(|error| {
+            tracing::info!(%error, "topics don't say what they take");
+            Self { all: USUAL_LIMIT + OVERHEAD, events: USUAL_LIMIT + OVERHEAD }
+        })
     }
-    Ok(least)
+
+    async fn asked_for(stage: StageName, pipeline: &Pipeline) -> Result<Self> {
+        let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
+        let of_events = [&pipeline.outbound, &pipeline.outbound_slow];
+        // What the stage writes itself, beside dead letters.
+        let outputs = match (stage, pipeline.outbound_as) {
+            (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
+            (StageName::Identify, _) => vec![&pipeline.identified_output],
+            (StageName::Sync, OutboundAs::Events) => of_events.to_vec(),
+            (StageName::Sync, OutboundAs::Calls) => {
+                vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
+            }
+        };
+        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let mut limits = Self { all: usize::MAX, events: usize::MAX };
+        let topics =
+            outputs.into_iter().chain([&pipeline.dead_letter]).map(|topic| ResourceSpecifier::Topic(topic));
+        let topics: Vec<ResourceSpecifier<'_>> = topics.collect();
+        for described in admin.describe_configs(&topics, &options).await? {
+            let described = described.map_err(|error| anyhow!("{error}"))?;
+            let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
+            let bytes = entry.context("no `max.message.bytes`")?.parse()?;
+            limits.all = limits.all.min(bytes);
+            if of_events
+                .iter()
+                .any(|topic| described.specifier == OwnedResourceSpecifier::Topic((*topic).clone()))
+            {
+                limits.events = limits.events.min(bytes);
+            }
+        }
+        Ok(limits)
+    }
 }
 
 impl Deliveries {

@@ -144,8 +144,14 @@ impl Sync {
             (Decided::Routed(routed), Ok(known)) => {
                 self.sending.send(sink, task.outcome, known, &routed).await?;
             }
+            (Decided::Remembered(routed, dedupe, current), Ok(known)) => {
+                self.deciding.compare(&current, known, &dedupe);
+                self.sending.send(sink, task.outcome, known, &routed).await?;
+            }
             (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
-            (Decided::Routed(_), Err(error)) => sink.dead_letter(task.outcome, error).await?,
+            (Decided::Routed(_) | Decided::Remembered(..), Err(error)) => {
+                sink.dead_letter(task.outcome, error).await?
+            }
             (Decided::LeftAlone, _) => return Ok(()),
         }
         sink.all_sent(task.outcome);

@@ -136,8 +136,15 @@ impl Input {
         let add =
             |all: OwnedHeaders, &(key, value): &(&str, &str)| all.insert(Header { key, value: Some(value) });
         let headers = headers.iter().fold(OwnedHeaders::new(), add);
-        let record = BaseRecord::to(&topic).key(key).payload(payload).headers(headers);
-        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+        let mut record = BaseRecord::to(&topic).key(key).payload(payload).headers(headers);
+        loop {
+            record = match self.producer.send(record) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
+                Err((error, _)) => panic!("{error}"),
+            };
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// With this time, in milliseconds since the epoch.
