@@ -86,8 +86,13 @@ fn nobody_is_messaged_anew_when_the_gate_opens() {
     assert_eq!(before.routed.events, decide_legacy(&entry, &destinations));
     let own = before.decision.unwrap().own().clone();
     let after = decided(&release(RouteReason::SpaceOpen, Comparing::Off), &recomputed, &own, &destinations);
-    let sent: Vec<&str> =
-        after.routed.events.iter().flat_map(idgroup::IdGroupEvent::destinations).map(idgroup::Destination::id).collect();
+    let sent: Vec<&str> = after
+        .routed
+        .events
+        .iter()
+        .flat_map(idgroup::IdGroupEvent::destinations)
+        .map(idgroup::Destination::id)
+        .collect();
     assert_eq!(sent, ["dst_2"]);
     // Without what was remembered it would be.
     let anew = decided(

@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One look-up brings at most as many rows. A profile that has more is too large for any topic.
 const MOST_ROWS: i64 = 20_000;
 
+#[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
 }
@@ -149,14 +150,21 @@ impl Postgres {
         Ok(found)
     }
 
-    async fn query(
+    pub async fn query(
         &self,
         sql: &str,
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let client = client(&self.pool).await?;
+        let client = self.client().await?;
         let statement = client.prepare_cached(sql).await.map_err(without_values)?;
         client.query(&statement, parameters).await.map_err(without_values)
+    }
+}
+
+/// A connection, for what takes more than one statement.
+impl Postgres {
+    pub async fn client(&self) -> Result<Object> {
+        client(&self.pool).await
     }
 }
 
@@ -182,7 +190,7 @@ pub async fn client(pool: &Pool) -> Result<Object> {
 
 /// PostgreSQL has no text with a zero byte, so nothing is stored under such a name; and nothing is
 /// stored under the empty one that is asked for in its place.
-fn storable(text: &str) -> &str {
+pub fn storable(text: &str) -> &str {
     match text.contains('\0') {
         true => "",
         false => text,
@@ -194,7 +202,7 @@ fn position(row: &Row) -> Result<usize> {
     usize::try_from(row.try_get::<_, i64>(0)? - 1).context("a row of nothing that was wanted")
 }
 
-fn slot<'a, T>(found: &'a mut [T], row: &Row) -> Result<&'a mut T> {
+pub fn slot<'a, T>(found: &'a mut [T], row: &Row) -> Result<&'a mut T> {
     found.get_mut(position(row)?).context("a row of nothing that was wanted")
 }
 

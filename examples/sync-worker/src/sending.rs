@@ -8,7 +8,10 @@ use anyhow::Result;
 use idgroup::{Amplification, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
 use rdkafka::message::{Header, OwnedHeaders};
 
-use crate::deciding::takes_long;
+use crate::calls::Calls;
+use crate::catalog::Catalog;
+use crate::cli::OutboundAs;
+use crate::deciding::{Known, takes_long};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
 use crate::sink::Sink;
@@ -19,16 +22,21 @@ const FIXED_PARTS: usize = 1_024;
 const AROUND_EVENT: usize = 256;
 
 pub struct Sending {
+    calls: Calls,
     shared: Shared,
 }
 
 impl Sending {
-    pub fn new(shared: &Shared) -> Self {
-        Self { shared: shared.clone() }
+    pub fn new(catalog: Arc<Catalog>, shared: &Shared) -> Self {
+        Self { calls: Calls::new(catalog, shared), shared: shared.clone() }
     }
 
     /// Whether topics take everything that an update is sent as: asked before any of it counts as sent.
     pub fn check(&self, sink: &Sink, outcome: &Outcome, routed: &Routed<'_>) -> Result<(), String> {
+        // Calls have a limit of their own, far below that of any topic.
+        if self.shared.pipeline.outbound_as == OutboundAs::Calls {
+            return Ok(());
+        }
         let update_bytes = outcome.record.bytes().len();
         routed.events.iter().try_for_each(|event| fits(event, update_bytes, sink.largest))
     }
@@ -38,19 +46,43 @@ impl Sending {
         &self,
         sink: &Sink,
         outcome: &Arc<Outcome>,
-        update: &ProfileUpdate,
+        known: &Known<'_>,
         routed: &Routed<'_>,
     ) -> Result<()> {
+        let Known { update, destinations, .. } = known;
         let Shared { metrics, pipeline, .. } = &self.shared;
         let amplification = Amplification::of(&routed.events);
         let lane = amplification.lane(pipeline.slow_above);
         let labels = [routed.route.sends().as_str(), lane.as_str()];
         metrics.events.with_label_values(&labels).inc_by(routed.events.len() as u64);
         metrics.messages.inc_by(amplification.outbound_messages());
+        let result = match routed.events.is_empty() {
+            true => "nothing_to_send",
+            false => "sent",
+        };
+        match pipeline.outbound_as {
+            OutboundAs::Events => self.events(sink, outcome, update, &routed.events, lane).await?,
+            OutboundAs::Calls => {
+                self.calls.send(sink, outcome, update, destinations, &routed.events, lane).await?;
+            }
+        }
+        metrics.updates.with_label_values(&["sync", result]).inc();
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        sink: &Sink,
+        outcome: &Arc<Outcome>,
+        update: &ProfileUpdate,
+        events: &[IdGroupEvent<'_>],
+        lane: Lane,
+    ) -> Result<()> {
+        let Shared { metrics, pipeline, .. } = &self.shared;
         let began = Instant::now();
         let events = match takes_long(update, outcome.record.bytes().len()) {
-            true => tokio::task::block_in_place(|| serialise(&routed.events)),
-            false => serialise(&routed.events),
+            true => tokio::task::block_in_place(|| serialise(events)),
+            false => serialise(events),
         };
         metrics.time("serialise", began);
         let began = Instant::now();
@@ -65,11 +97,6 @@ impl Sending {
             sink.send(outcome, topic, key, Some(event), headers).await?;
         }
         metrics.time("hand_over", began);
-        let result = match events.is_empty() {
-            true => "nothing_to_send",
-            false => "sent",
-        };
-        metrics.updates.with_label_values(&["sync", result]).inc();
         Ok(())
     }
 }

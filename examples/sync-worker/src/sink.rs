@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::{Pipeline, StageName};
+use crate::cli::{OutboundAs, Pipeline, StageName};
 use crate::dead_letter::DeadLetter;
 use crate::kafka::{Events, Quiet, Shared, configuration};
 use crate::outcome::{Acknowledged, Outcome, Planned};
@@ -67,7 +67,7 @@ pub enum Limit {
 impl Sink {
     /// With [`Limit::OneMessage`] or, where topics say what they take, with that.
     pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
-        let topics = Limits::of(&shared.pipeline).await;
+        let topics = Limits::of(stage, &shared.pipeline).await;
         let limit = match is_careful {
             true => Limit::OneMessage,
             false => Limit::Bytes(topics.all.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT)),
@@ -219,20 +219,29 @@ struct Limits {
 }
 
 impl Limits {
-    async fn of(pipeline: &Pipeline) -> Self {
-        Self::asked_for(pipeline).await.unwrap_or_else(|error| {
+    async fn of(stage: StageName, pipeline: &Pipeline) -> Self {
+        Self::asked_for(stage, pipeline).await.unwrap_or_else(|error| {
             tracing::info!(%error, "topics don't say what they take");
             Self { all: USUAL_LIMIT + OVERHEAD, events: USUAL_LIMIT + OVERHEAD }
         })
     }
 
-    async fn asked_for(pipeline: &Pipeline) -> Result<Self> {
+    async fn asked_for(stage: StageName, pipeline: &Pipeline) -> Result<Self> {
         let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
         let of_events = [&pipeline.outbound, &pipeline.outbound_slow];
-        let others = [&pipeline.identified_output, &pipeline.dead_letter];
+        // What the stage writes itself, beside dead letters.
+        let outputs = match (stage, pipeline.outbound_as) {
+            (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
+            (StageName::Identify, _) => vec![&pipeline.identified_output],
+            (StageName::Sync, OutboundAs::Events) => of_events.to_vec(),
+            (StageName::Sync, OutboundAs::Calls) => {
+                vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
+            }
+        };
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
         let mut limits = Self { all: usize::MAX, events: usize::MAX };
-        let topics = of_events.into_iter().chain(others).map(|topic| ResourceSpecifier::Topic(topic));
+        let topics =
+            outputs.into_iter().chain([&pipeline.dead_letter]).map(|topic| ResourceSpecifier::Topic(topic));
         let topics: Vec<ResourceSpecifier<'_>> = topics.collect();
         for described in admin.describe_configs(&topics, &options).await? {
             let described = described.map_err(|error| anyhow!("{error}"))?;
@@ -251,6 +260,14 @@ impl Limits {
 }
 
 impl Deliveries {
+    /// Says that what was to be done about an update elsewhere is done, or refused for this reason.
+    pub fn settle(&self, outcome: &Arc<Outcome>, refused: Option<&str>) {
+        if let Some(reason) = refused {
+            outcome.refuse_for(reason);
+        }
+        self.acknowledged(outcome);
+    }
+
     fn acknowledged(&self, outcome: &Arc<Outcome>) {
         // What is in transactions is done when they are committed.
         if self.is_transactional {

@@ -47,7 +47,7 @@ impl Sync {
         shared: &Shared,
     ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
-        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(shared));
+        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(catalog.clone(), shared));
         Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
@@ -142,11 +142,11 @@ impl Sync {
     async fn write(&self, sink: &Sink, task: &Task<'_>, decided: Decided<'_>) -> Result<()> {
         match (decided, &task.known) {
             (Decided::Routed(routed), Ok(known)) => {
-                self.sending.send(sink, task.outcome, known.update, &routed).await?;
+                self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Remembered(routed, dedupe, current), Ok(known)) => {
                 self.deciding.compare(&current, known, &dedupe);
-                self.sending.send(sink, task.outcome, known.update, &routed).await?;
+                self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
             (Decided::Routed(_) | Decided::Remembered(..), Err(error)) => {

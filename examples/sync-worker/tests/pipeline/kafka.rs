@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -48,7 +48,15 @@ pub struct Outputs {
     pub all: Vec<Output>,
 }
 
-const TOPICS: [&str; 5] = ["compute-output", "identified-output", "outbound", "outbound-slow", "dead-letter"];
+const TOPICS: [&str; 7] = [
+    "compute-output",
+    "identified-output",
+    "outbound",
+    "outbound-slow",
+    "outbound-calls",
+    "outbound-calls-slow",
+    "dead-letter",
+];
 
 impl Deref for Broker {
     type Target = Pipeline;
@@ -120,6 +128,23 @@ impl Pipeline {
 impl Input {
     pub fn send(&self, topic: &str, key: &str, payload: Option<&[u8]>) {
         self.send_at(None, topic, key, payload);
+    }
+
+    /// With these headers.
+    pub fn send_with(&self, topic: &str, key: &str, headers: &[(&str, &str)], payload: &[u8]) {
+        let topic = format!("{}{topic}", self.prefix);
+        let add =
+            |all: OwnedHeaders, &(key, value): &(&str, &str)| all.insert(Header { key, value: Some(value) });
+        let headers = headers.iter().fold(OwnedHeaders::new(), add);
+        let mut record = BaseRecord::to(&topic).key(key).payload(payload).headers(headers);
+        loop {
+            record = match self.producer.send(record) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
+                Err((error, _)) => panic!("{error}"),
+            };
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// With this time, in milliseconds since the epoch.

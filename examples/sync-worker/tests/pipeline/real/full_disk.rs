@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -127,7 +127,7 @@ impl Drop for Disk<'_> {
 }
 
 /// Kafka's indexes are large and mostly empty.
-fn copy(from: &PathBuf, to: &PathBuf) {
+fn copy(from: &Path, to: &Path) {
     let copied =
         Command::new("cp").args(["-a", "--sparse=always"]).arg(from.join(".")).arg(to).status().unwrap();
     assert!(copied.success());
