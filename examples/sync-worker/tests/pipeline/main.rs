@@ -8,6 +8,7 @@ mod decisions;
 mod figures;
 mod kafka;
 mod load;
+mod people;
 mod process;
 mod real;
 mod redriven;

@@ -1,0 +1,7 @@
+//! People, and what each of them is sent in each stay, while everything around fails: the whole pipeline's
+//! promise, from a change in somebody's life to a destination's door.
+
+mod account;
+mod library;
+mod owed;
+mod world;
