@@ -5,6 +5,7 @@ mod changes;
 mod crashes;
 mod database;
 mod decisions;
+mod endpoint;
 mod figures;
 mod kafka;
 mod load;

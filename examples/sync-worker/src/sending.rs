@@ -1,0 +1,82 @@
+//! Writes what was decided about an update.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Result;
+use idgroup::{Amplification, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
+use rdkafka::message::{Header, OwnedHeaders};
+
+use crate::deciding::takes_long;
+use crate::kafka::Shared;
+use crate::outcome::Outcome;
+use crate::sink::Sink;
+
+pub struct Sending {
+    shared: Shared,
+}
+
+impl Sending {
+    pub fn new(shared: &Shared) -> Self {
+        Self { shared: shared.clone() }
+    }
+
+    /// Hands over everything that an update is sent as, in its order.
+    pub async fn send(
+        &self,
+        sink: &Sink,
+        outcome: &Arc<Outcome>,
+        update: &ProfileUpdate,
+        routed: &Routed<'_>,
+    ) -> Result<()> {
+        let Shared { metrics, pipeline, .. } = &self.shared;
+        let amplification = Amplification::of(&routed.events);
+        let lane = amplification.lane(pipeline.slow_above);
+        let labels = [routed.route.sends().as_str(), lane.as_str()];
+        metrics.events.with_label_values(&labels).inc_by(routed.events.len() as u64);
+        metrics.messages.inc_by(amplification.outbound_messages());
+        let began = Instant::now();
+        let events = match takes_long(update, outcome.record.bytes().len()) {
+            true => tokio::task::block_in_place(|| serialise(&routed.events)),
+            false => serialise(&routed.events),
+        };
+        metrics.time("serialise", began);
+        let began = Instant::now();
+        let topic = match lane {
+            Lane::Fast => &pipeline.outbound,
+            Lane::Slow => &pipeline.outbound_slow,
+        };
+        let computed_at = update.computed_at().map(|time| time.to_string());
+        for (message_id, event) in &events {
+            let headers = headers(*message_id, computed_at.as_deref());
+            let key = Some(update.profile_id().as_bytes());
+            sink.send(outcome, topic, key, Some(event), headers).await?;
+        }
+        metrics.time("hand_over", began);
+        let result = match events.is_empty() {
+            true => "nothing_to_send",
+            false => "sent",
+        };
+        metrics.updates.with_label_values(&["sync", result]).inc();
+        Ok(())
+    }
+}
+
+fn serialise(events: &[IdGroupEvent<'_>]) -> Vec<(MessageId, Vec<u8>)> {
+    let event = |event: &IdGroupEvent<'_>| {
+        let json = serde_json::to_vec(event).expect("strings and lists of them are always JSON");
+        (event.message_id(), json)
+    };
+    events.iter().map(event).collect()
+}
+
+/// What receivers tell repeats and order by, without reading the event.
+fn headers(message_id: MessageId, computed_at: Option<&str>) -> OwnedHeaders {
+    let message_id = message_id.to_string();
+    let headers = OwnedHeaders::new_with_capacity(2);
+    let headers = headers.insert(Header { key: "message_id", value: Some(&message_id) });
+    match computed_at {
+        Some(time) => headers.insert(Header { key: "computed_at", value: Some(time) }),
+        None => headers,
+    }
+}
