@@ -2,6 +2,10 @@
 //! promise, from a change in somebody's life to a destination's door.
 
 mod account;
+mod doors;
 mod library;
+mod nemesis;
 mod owed;
+mod real;
+mod store;
 mod world;

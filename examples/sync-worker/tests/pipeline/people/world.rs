@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-/// How many profiles a person can have.
+/// How many profiles a person has at first, at most.
 const MOST_PROFILES: usize = 3;
 /// Two emails and a phone.
 const IDS: u8 = 3;
@@ -145,13 +145,10 @@ impl World {
             events: Vec::new(),
         };
         while world.profiles.len() < profiles {
-            let mut person = Person::default();
+            world.people.push(Person::default());
             for _ in 0..random.usize(1..=MOST_PROFILES) {
-                person.profiles.push(world.profiles.len());
-                let (held, person) = (BTreeSet::new(), world.people.len());
-                world.profiles.push(Profile { person, held, is_in: false, last: None });
+                world.appear(world.people.len() - 1);
             }
-            world.people.push(person);
         }
         world
     }
@@ -162,6 +159,11 @@ impl World {
 
     pub fn profiles(&self) -> usize {
         self.profiles.len()
+    }
+
+    /// The IDs that a profile has: none once it is merged away.
+    pub fn held(&self, profile: usize) -> &BTreeSet<Id> {
+        &self.profiles[profile].held
     }
 
     /// What a look-up finds: what the profile holds, or what it held when it was merged away.
@@ -217,6 +219,12 @@ impl World {
         }
     }
 
+    /// Another profile of a person. Nobody knows of it until something happens to it.
+    fn appear(&mut self, person: usize) {
+        self.people[person].profiles.push(self.profiles.len());
+        self.profiles.push(Profile { person, held: BTreeSet::new(), is_in: false, last: None });
+    }
+
     fn get(&mut self, profile: usize, step: &mut Step) {
         let person = self.profiles[profile].person;
         let mut new = BTreeSet::new();
@@ -263,7 +271,7 @@ impl World {
         let person = self.profiles[into].person;
         let others: Vec<usize> =
             self.people[person].profiles.iter().copied().filter(|other| *other != into).collect();
-        let Some(&from) = self.random.choice(&others) else { return };
+        let Some(&from) = self.random.choice(&others) else { return self.appear(person) };
         let is_in = self.random.u8(..4) > 0;
         let were_in = [into, from].map(|profile| self.profiles[profile].is_in);
         self.events.push(Event::Merged { into, from, is_in });

@@ -1,6 +1,6 @@
 //! The worker on real brokers: three of Apache Kafka's, each a process, that tests share.
 
-mod cluster;
+pub mod cluster;
 mod figures;
 mod promises;
 mod refusals;
