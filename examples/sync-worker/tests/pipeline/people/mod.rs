@@ -7,5 +7,5 @@ mod library;
 mod nemesis;
 mod owed;
 mod real;
-mod store;
-mod world;
+pub mod store;
+pub mod world;

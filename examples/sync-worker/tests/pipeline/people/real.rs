@@ -17,7 +17,7 @@ use crate::real::cluster::{Cluster, alone};
 
 const PROFILES: usize = 10_000;
 /// How often a second something happens to somebody: of each a few updates come.
-const STEPS_PER_SECOND: u32 = 100;
+const STEPS_PER_SECOND: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(300);
 const KEY: &str = "people";
 /// Each stage, and what it reads.
@@ -40,13 +40,13 @@ struct People<'a> {
 
 #[test]
 fn everybody_is_sent_one_message_in_each_stay_whatever_fails() {
-    let account = run("people", 120, &["--memory", "complete"]);
+    let account = run("people", 120, &["--memories", "complete"]);
     assert!(account.is_right(), "something is off, see above");
 }
 
 #[test]
 fn without_memories_the_same_people_are_messaged_twice_or_not_at_all() {
-    let account = run("people-forgotten", 20, &["--memory", "off"]);
+    let account = run("people-forgotten", 20, &["--memories", "off"]);
     assert!(account.doubled > 0, "this world does not need memories: it is too tame");
     assert_eq!((account.astray, account.altered), (0, 0));
 }
@@ -65,7 +65,7 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
     let start = |stage: &'static str| {
         let mut arguments = vec!["--stages", stage];
         match stage {
-            "sync" => arguments.extend([&["--outbound-format", "calls"], memory].concat()),
+            "sync" => arguments.extend([&["--outbound", "calls"], memory].concat()),
             "deliver" => arguments.extend(["--endpoint", &url]),
             _ => (),
         }

@@ -4,12 +4,14 @@
 //! profiles held, audiences are recomputed, and updates about entries and merges have redundant ones beside.
 //! Profiles merge only with others of the same person, whose updates share a key, and so a partition.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
 /// How many profiles a person has at first, at most.
 const MOST_PROFILES: usize = 3;
+/// So many are those to whom something has happened lately.
+const LATELY: usize = 100;
 /// Two emails and a phone.
 const IDS: u8 = 3;
 /// 2026-01-05T10:00:00Z, in milliseconds. Every update has a millisecond of its own, which tells it.
@@ -110,6 +112,8 @@ pub struct World {
     people: Vec<Person>,
     profiles: Vec<Profile>,
     is_looked_up: Vec<bool>,
+    /// People to whom something has happened lately.
+    lately: VecDeque<usize>,
     pub updates: Vec<Update>,
     pub events: Vec<Event>,
 }
@@ -141,6 +145,7 @@ impl World {
             people: Vec::new(),
             profiles: Vec::new(),
             is_looked_up: Vec::new(),
+            lately: VecDeque::new(),
             updates: Vec::new(),
             events: Vec::new(),
         };
@@ -187,7 +192,7 @@ impl World {
     /// A few things in the life of somebody. Whoever has to wait for look-ups lets others go first.
     pub fn go_on(&mut self) -> Step {
         let mut step = Step::default();
-        let person = self.random.usize(..self.people.len());
+        let person = self.somebody();
         for _ in 0..self.random.usize(1..=4) {
             if self.people[person].is_about_to_lose {
                 if self.people[person].pending > 0 {
@@ -203,6 +208,17 @@ impl World {
             self.repeat(person, &mut step);
         }
         step
+    }
+
+    /// Half of what happens comes soon after something else, while that is still on its way.
+    fn somebody(&mut self) -> usize {
+        let lately = self.random.choice(&self.lately).copied();
+        let person = lately.filter(|_| self.random.bool()).unwrap_or(self.random.usize(..self.people.len()));
+        self.lately.push_back(person);
+        if self.lately.len() > LATELY {
+            self.lately.pop_front();
+        }
+        person
     }
 
     fn happen(&mut self, person: usize, step: &mut Step) {

@@ -5,6 +5,7 @@ mod figures;
 mod promises;
 mod refusals;
 mod secure;
+mod sizing;
 mod soak;
 mod transactions;
 mod waiting;
