@@ -19,12 +19,14 @@ pub fn start<'t>(topics: impl IntoIterator<Item = &'t str>, partitions: i32) -> 
 }
 
 /// The topics of a pipeline.
-pub fn topics(pipeline: &Pipeline) -> [&str; 5] {
+pub fn topics(pipeline: &Pipeline) -> [&str; 7] {
     [
         &pipeline.compute_output,
         &pipeline.identified_output,
         &pipeline.outbound,
         &pipeline.outbound_slow,
+        &pipeline.outbound_calls,
+        &pipeline.outbound_calls_slow,
         &pipeline.dead_letter,
     ]
 }

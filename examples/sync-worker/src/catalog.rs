@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 
+use crate::call_settings::Called;
 use crate::store::{Connected, Store};
 
 /// Beyond this many entries the cache is emptied, so that its memory stays bounded.
@@ -21,6 +22,7 @@ struct Known {
     changes: u64,
     destinations: HashMap<String, Connected>,
     tiers: HashMap<String, Option<Arc<str>>>,
+    called: HashMap<String, Called>,
 }
 
 impl Catalog {
@@ -50,15 +52,31 @@ impl Catalog {
         Ok(found)
     }
 
+    /// How the destinations of a computation are called.
+    pub async fn call_settings(&self, computation: &str) -> Result<Called> {
+        let (mut found, missing, changes) = self.known(&[computation], |known| &known.called);
+        if let Some(called) = found.remove(computation) {
+            return Ok(called);
+        }
+        let looked_up = self.store.call_settings(&missing).await?;
+        let called = looked_up.into_iter().next().unwrap_or_default();
+        self.keep(changes, |known| &mut known.called, &[(&computation, called.clone())]);
+        Ok(called)
+    }
+
     /// Forgets what a notification names: `computation <id>`, or everything.
     pub fn changed(&self, what: &str) {
         let mut known = self.lock();
         known.changes += 1;
         match what.split_once(' ') {
-            Some(("computation", id)) => drop(known.destinations.remove(id)),
+            Some(("computation", id)) => {
+                known.destinations.remove(id);
+                known.called.remove(id);
+            }
             _ => {
                 known.destinations.clear();
                 known.tiers.clear();
+                known.called.clear();
             }
         }
     }

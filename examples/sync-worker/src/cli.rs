@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::deliver::Claiming;
 use crate::properties;
 
 /// Profile updates in, decisions by idgroup, events out.
@@ -33,7 +34,7 @@ pub enum LogFormat {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Run one stage, or both
+    /// Run one stage, or several
     Run(Box<Run>),
     /// Create or update the tables, then end
     Migrate(DatabaseOptions),
@@ -55,6 +56,20 @@ pub enum StageName {
     Identify,
     /// The sync worker: decides, and writes events
     Sync,
+    /// The last mile: posts calls to where destinations take them
+    Deliver,
+    /// The part of it that reads the calls of updates that amplify
+    #[value(skip)]
+    DeliverSlow,
+}
+
+/// What the sync worker writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutboundAs {
+    /// An event for each set of external IDs, with the destinations that get it
+    Events,
+    /// A Segment call for each combination of external IDs, ready to be posted
+    Calls,
 }
 
 impl StageName {
@@ -62,6 +77,8 @@ impl StageName {
         match self {
             Self::Identify => "identify",
             Self::Sync => "sync",
+            Self::Deliver => "deliver",
+            Self::DeliverSlow => "deliver-slow",
         }
     }
 }
@@ -86,7 +103,40 @@ pub struct Run {
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
     #[command(flatten)]
+    pub deliver: DeliverOptions,
+    #[command(flatten)]
     pub pipeline: Pipeline,
+}
+
+/// Of the stage `deliver`.
+#[derive(Args, Clone)]
+pub struct DeliverOptions {
+    /// Where calls are posted, in batches: a URL that ends with `/v1/batch` at Segment and its like.
+    /// Destinations with a row in `deliveries` may have others
+    #[arg(long, env = "ENDPOINT")]
+    pub endpoint: Option<String>,
+    /// A file that holds the endpoint's write key
+    #[arg(long, env = "WRITE_KEY_FILE")]
+    pub write_key_file: Option<PathBuf>,
+    /// The certificate authority of endpoints, in PEM, in place of the machine's
+    #[arg(long, env = "ENDPOINT_CA")]
+    pub endpoint_ca: Option<PathBuf>,
+    /// How many calls a second this worker posts at most, without limit if not given. Destinations with a
+    /// row in `deliveries` may have a limit of their own
+    #[arg(long, env = "CALLS_PER_SECOND", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls_per_second: Option<u32>,
+    /// How many posts to one endpoint or destination are under way at once
+    #[arg(long, env = "POSTS", default_value_t = 4)]
+    pub posts: usize,
+    /// How long an answer is waited for, in seconds
+    #[arg(long, env = "POST_TIMEOUT", default_value_t = 15)]
+    pub post_timeout: u64,
+    /// After how many seconds of failures calls go into the database, to be posted from there
+    #[arg(long, env = "PARK_AFTER", default_value_t = 20)]
+    pub park_after: u64,
+    /// What is kept of calls in the database, for endpoints that don't drop repeats
+    #[arg(long, env = "CLAIMS", default_value = "off")]
+    pub claims: Claiming,
 }
 
 #[derive(Args, Clone)]
@@ -148,6 +198,15 @@ pub struct Pipeline {
     /// Events of updates that amplify
     #[arg(long, default_value = "outbound-slow")]
     pub outbound_slow: String,
+    /// What the sync worker writes
+    #[arg(long, env = "OUTBOUND_AS", default_value = "events")]
+    pub outbound_as: OutboundAs,
+    /// Calls
+    #[arg(long, default_value = "outbound-calls")]
+    pub outbound_calls: String,
+    /// Calls of updates that amplify
+    #[arg(long, default_value = "outbound-calls-slow")]
+    pub outbound_calls_slow: String,
     /// What can't be used
     #[arg(long, default_value = "dead-letter")]
     pub dead_letter: String,

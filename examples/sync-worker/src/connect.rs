@@ -50,12 +50,7 @@ impl Connect {
             (None, SslMode::Require) => machine_authorities()?,
             (None, _) => RootCertStore::empty(),
         };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { config, tls: MakeRustlsConnect::new(tls) })
+        Ok(Self { config, tls: MakeRustlsConnect::new(trusting(roots)?) })
     }
 
     pub async fn open(&self) -> Result<(Client, Connection<Socket, TlsStream>)> {
@@ -72,6 +67,23 @@ impl Connect {
         config.options(options);
         config
     }
+}
+
+/// TLS to whoever has a certificate by this authority; without one, by the machine's.
+pub fn tls(authority: Option<&Path>) -> Result<ClientConfig> {
+    trusting(match authority {
+        Some(path) => authorities(path)?,
+        // On a machine that knows none, nobody is trusted, which matters to those alone who use TLS.
+        None => machine_authorities().unwrap_or_else(|_| RootCertStore::empty()),
+    })
+}
+
+fn trusting(roots: RootCertStore) -> Result<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
 /// A database's error without its details, which can quote rows.

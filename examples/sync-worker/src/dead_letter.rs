@@ -4,6 +4,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use sha2::{Digest, Sha256};
 
 use crate::cli::StageName;
+use crate::deliver::{headers_of, record_headers};
 use crate::outcome::Outcome;
 
 /// How much of a payload is kept where the whole does not fit.
@@ -36,7 +37,14 @@ impl<'a> DeadLetter<'a> {
         let extent = *[Extent::Whole, Extent::Beginning, Extent::Name].get(usize::from(number))?;
         let record = &outcome.record;
         let bytes = record.bytes();
-        let mut headers = OwnedHeaders::new();
+        let mut headers = match stage {
+            // What a call can't be delivered without.
+            StageName::Deliver | StageName::DeliverSlow => {
+                let own = headers_of(record.headers.as_ref());
+                record_headers(own.iter().map(|(key, value)| (&**key, &**value)))
+            }
+            StageName::Identify | StageName::Sync => OwnedHeaders::new(),
+        };
         let mut header = |key: &str, value: &str| {
             headers = std::mem::take(&mut headers).insert(Header { key, value: Some(value) });
         };

@@ -2,12 +2,15 @@
 
 mod allowance;
 mod broker;
+mod call_settings;
+mod calls;
 mod catalog;
 mod changes;
 mod cli;
 mod connect;
 mod dead_letter;
 mod deciding;
+mod deliver;
 mod demo;
 mod health;
 mod identify;
@@ -33,7 +36,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,7 +46,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::catalog::Catalog;
 use crate::changes::Changes;
-use crate::cli::{Cli, Command, LogFormat, Run, StageName};
+use crate::cli::{Cli, Command, LogFormat, OutboundAs, Pipeline, Run, StageName};
 use crate::connect::Connect;
 use crate::health::Health;
 use crate::identify::Identify;
@@ -90,8 +93,15 @@ fn begin() -> Result<()> {
             Command::Redrive(options) => redrive::redrive(options.pipeline.prepared()?, &options.error).await,
             Command::Demo => demo::demo().await,
             Command::Broker { partitions } => {
-                let topics =
-                    ["compute-output", "identified-output", "outbound", "outbound-slow", "dead-letter"];
+                let topics = [
+                    "compute-output",
+                    "identified-output",
+                    "outbound",
+                    "outbound-slow",
+                    "outbound-calls",
+                    "outbound-calls-slow",
+                    "dead-letter",
+                ];
                 let broker = broker::start(topics, partitions)?;
                 println!("{}", broker.bootstrap_servers());
                 let mut end = Vec::new();
@@ -106,6 +116,11 @@ fn begin() -> Result<()> {
 async fn run(options: Run) -> Result<()> {
     let pipeline = options.pipeline.clone().prepared()?;
     properties::check(&pipeline)?;
+    if pipeline.transactional && pipeline.outbound_as == OutboundAs::Calls {
+        bail!(
+            "`--outbound-as calls` and `--transactional` exclude each other: there may be more calls than memory holds"
+        );
+    }
     let connect = Connect::new(&options.database)?;
     if options.migrate {
         migrate::migrate(&connect).await.context("migrating")?;
@@ -119,11 +134,20 @@ async fn run(options: Run) -> Result<()> {
     shared.health.set("the database", true);
     health::serve(options.listen, shared.metrics.clone(), shared.health.clone()).await?;
     let postgres = Postgres::open(&connect, options.database_connections)?;
-    let store = Arc::new(Store::Postgres(postgres));
+    let store = Arc::new(Store::Postgres(postgres.clone()));
     let (stop, stopped) = watch::channel(false);
     let mut stages = JoinSet::new();
     for name in &options.stages {
         let worker = match name {
+            StageName::Deliver | StageName::DeliverSlow => {
+                // Posts are in no transaction.
+                let plain = Pipeline { transactional: false, ..(*shared.pipeline).clone() };
+                let shared = Shared { pipeline: Arc::new(plain), ..shared.clone() };
+                for deliver in deliver::stages(&options.deliver, postgres.clone(), &shared)? {
+                    stages.spawn(Stage::new(Worker::Deliver(deliver), &shared, &stopped).run());
+                }
+                continue;
+            }
             StageName::Identify => Worker::Identify(Identify::new(store.clone(), &shared)),
             StageName::Sync => {
                 let catalog = Arc::new(Catalog::new(store.clone()));

@@ -6,7 +6,7 @@ use anyhow::Result;
 use idgroup::compare::ComparisonOutcome;
 use idgroup::{DropReason, Membership, Observer, Route, Step, TriggerReason, Verdict};
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
@@ -35,6 +35,17 @@ pub struct Metrics {
     pub lag: IntGaugeVec,
     pub in_flight: IntGaugeVec,
     pub rollout_share: IntGaugeVec,
+    /// Calls of the last stage, by what became of them.
+    pub calls: IntCounterVec,
+    /// Calls that the sync worker can't write, by reason.
+    pub calls_refused: IntCounterVec,
+    /// Batches that were posted, by what the answer means.
+    pub posts: IntCounterVec,
+    pub post_seconds: Histogram,
+    /// Deliveries whose calls wait in the database.
+    pub parked: IntGauge,
+    /// How long the longest parked of them has been.
+    pub parked_seconds: IntGauge,
     pub step_seconds: HistogramVec,
     /// From the time that Kafka has for an update to the acknowledgement of all that came of it.
     pub update_seconds: HistogramVec,
@@ -145,6 +156,24 @@ impl Metrics {
                 &["stage"],
                 -4,
             )?,
+            calls: counter(&registry, "idgroup_calls_total", "calls to deliver", &["result"])?,
+            calls_refused: counter(
+                &registry,
+                "idgroup_calls_refused_total",
+                "calls that were not written, by destination",
+                &["reason"],
+            )?,
+            posts: counter(&registry, "idgroup_posts_total", "batches posted", &["answer"])?,
+            post_seconds: histogram(
+                &registry,
+                "idgroup_post_seconds",
+                "from a post to its answer, or to the end of patience",
+                &[],
+                -4,
+            )?
+            .with_label_values::<&str>(&[]),
+            parked: single(&registry, "idgroup_parked_deliveries", "deliveries whose calls wait")?,
+            parked_seconds: single(&registry, "idgroup_parked_seconds", "since when the oldest waits")?,
             step_seconds,
             decision_steps,
             registry,
@@ -155,7 +184,13 @@ impl Metrics {
 
     /// What should never happen is counted from the start: a counter that begins at one has not risen.
     fn begin_at_zero(&self) {
-        for stage in ["identify", "sync"] {
+        for result in ["delivered", "repeat", "refused", "parked"] {
+            self.calls.with_label_values(&[result]);
+        }
+        for answer in ["taken", "refused", "uncertain", "passing", "lasting"] {
+            self.posts.with_label_values(&[answer]);
+        }
+        for stage in ["identify", "sync", "deliver", "deliver-slow"] {
             self.updates.with_label_values(&[stage, "dead_letter"]);
             for counter in [&self.restarts, &self.aborts, &self.offset_resets, &self.expired] {
                 counter.with_label_values(&[stage]);
@@ -188,6 +223,12 @@ fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Resu
 
 fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
     let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
+fn single(registry: &Registry, name: &str, help: &str) -> Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
     registry.register(Box::new(gauge.clone()))?;
     Ok(gauge)
 }

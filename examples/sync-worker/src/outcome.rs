@@ -72,7 +72,11 @@ impl Outcome {
 
     /// Notes that an output is refused.
     pub fn refuse(&self, error: &KafkaError) {
-        self.give_reason(&format!("an output is refused: {error}"));
+        self.refuse_for(&format!("an output is refused: {error}"));
+    }
+
+    pub fn refuse_for(&self, reason: &str) {
+        self.give_reason(reason);
         self.is_refused.store(true, Ordering::Release);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts};
 use idgroup::{Collection, Destination, Destinations, ExternalId, Timestamp};
 use tokio_postgres::Row;
 
@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One look-up brings at most as many rows. A profile that has more is too large for any topic.
 const MOST_ROWS: i64 = 20_000;
 
+#[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
 }
@@ -151,23 +152,30 @@ impl Postgres {
         Ok(found)
     }
 
-    async fn query(
+    pub async fn query(
         &self,
         sql: &str,
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        let client = self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => without_values(error),
-            error => anyhow!("no connection: {error}"),
-        })?;
+        let client = self.client().await?;
         let statement = client.prepare_cached(sql).await.map_err(without_values)?;
         client.query(&statement, parameters).await.map_err(without_values)
     }
 }
 
+/// A connection, for what takes more than one statement.
+impl Postgres {
+    pub async fn client(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => without_values(error),
+            error => anyhow!("no connection: {error}"),
+        })
+    }
+}
+
 /// PostgreSQL has no text with a zero byte, so nothing is stored under such a name; and nothing is
 /// stored under the empty one that is asked for in its place.
-fn storable(text: &str) -> &str {
+pub fn storable(text: &str) -> &str {
     match text.contains('\0') {
         true => "",
         false => text,
@@ -179,7 +187,7 @@ fn position(row: &Row) -> Result<usize> {
     usize::try_from(row.try_get::<_, i64>(0)? - 1).context("a row of nothing that was wanted")
 }
 
-fn slot<'a, T>(found: &'a mut [T], row: &Row) -> Result<&'a mut T> {
+pub fn slot<'a, T>(found: &'a mut [T], row: &Row) -> Result<&'a mut T> {
     found.get_mut(position(row)?).context("a row of nothing that was wanted")
 }
 

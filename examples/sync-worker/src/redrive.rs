@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers, Message};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cli::{Pipeline, StageName};
+use crate::deliver::{headers_of, record_headers};
 use crate::kafka::configuration;
 use crate::properties;
 use crate::sink::{self, Limit};
@@ -100,7 +101,12 @@ fn destination<'a>(message: &BorrowedMessage<'_>, pipeline: &'a Pipeline, error:
     };
     let is_whole = header("sha256").is_none();
     let topic = header("topic")?;
-    let inputs = [&pipeline.compute_output, &pipeline.identified_output];
+    let inputs = [
+        &pipeline.compute_output,
+        &pipeline.identified_output,
+        &pipeline.outbound_calls,
+        &pipeline.outbound_calls_slow,
+    ];
     let topic = inputs.into_iter().find(|input| ***input == *topic)?;
     (is_whole && header("error")?.contains(error)).then_some(topic)
 }
@@ -109,6 +115,9 @@ async fn send(producer: &FutureProducer, topic: &str, message: &BorrowedMessage<
     let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic);
     record.key = message.key();
     record.payload = message.payload();
+    let headers = message.headers().map(BorrowedHeaders::detach);
+    let headers = headers_of(headers.as_ref());
+    record.headers = Some(record_headers(headers.iter().map(|(key, value)| (&**key, &**value))));
     producer
         .send(record, PATIENCE)
         .await

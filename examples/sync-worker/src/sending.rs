@@ -4,21 +4,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use idgroup::{Amplification, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
+use idgroup::{Amplification, Destinations, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
 use rdkafka::message::{Header, OwnedHeaders};
 
+use crate::calls::Calls;
+use crate::catalog::Catalog;
+use crate::cli::OutboundAs;
 use crate::deciding::takes_long;
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
 use crate::sink::Sink;
 
 pub struct Sending {
+    calls: Calls,
     shared: Shared,
 }
 
 impl Sending {
-    pub fn new(shared: &Shared) -> Self {
-        Self { shared: shared.clone() }
+    pub fn new(catalog: Arc<Catalog>, shared: &Shared) -> Self {
+        Self { calls: Calls::new(catalog, shared), shared: shared.clone() }
     }
 
     /// Hands over everything that an update is sent as, in its order.
@@ -27,6 +31,7 @@ impl Sending {
         sink: &Sink,
         outcome: &Arc<Outcome>,
         update: &ProfileUpdate,
+        destinations: &Destinations,
         routed: &Routed<'_>,
     ) -> Result<()> {
         let Shared { metrics, pipeline, .. } = &self.shared;
@@ -35,10 +40,33 @@ impl Sending {
         let labels = [routed.route.sends().as_str(), lane.as_str()];
         metrics.events.with_label_values(&labels).inc_by(routed.events.len() as u64);
         metrics.messages.inc_by(amplification.outbound_messages());
+        let result = match routed.events.is_empty() {
+            true => "nothing_to_send",
+            false => "sent",
+        };
+        match pipeline.outbound_as {
+            OutboundAs::Events => self.events(sink, outcome, update, &routed.events, lane).await?,
+            OutboundAs::Calls => {
+                self.calls.send(sink, outcome, update, destinations, &routed.events, lane).await?;
+            }
+        }
+        metrics.updates.with_label_values(&["sync", result]).inc();
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        sink: &Sink,
+        outcome: &Arc<Outcome>,
+        update: &ProfileUpdate,
+        events: &[IdGroupEvent<'_>],
+        lane: Lane,
+    ) -> Result<()> {
+        let Shared { metrics, pipeline, .. } = &self.shared;
         let began = Instant::now();
         let events = match takes_long(update, outcome.record.bytes().len()) {
-            true => tokio::task::block_in_place(|| serialise(&routed.events)),
-            false => serialise(&routed.events),
+            true => tokio::task::block_in_place(|| serialise(events)),
+            false => serialise(events),
         };
         metrics.time("serialise", began);
         let began = Instant::now();
@@ -53,11 +81,6 @@ impl Sending {
             sink.send(outcome, topic, key, Some(event), headers).await?;
         }
         metrics.time("hand_over", began);
-        let result = match events.is_empty() {
-            true => "nothing_to_send",
-            false => "sent",
-        };
-        metrics.updates.with_label_values(&["sync", result]).inc();
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::{Pipeline, StageName};
+use crate::cli::{OutboundAs, Pipeline, StageName};
 use crate::dead_letter::DeadLetter;
 use crate::kafka::{Events, Quiet, Shared, configuration};
 use crate::outcome::{Acknowledged, Outcome, Planned};
@@ -67,7 +67,7 @@ impl Sink {
     pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
         let limit = match is_careful {
             true => Limit::OneMessage,
-            false => Limit::Bytes(limit(&shared.pipeline).await),
+            false => Limit::Bytes(limit(stage, &shared.pipeline).await),
         };
         let (failure, failure_seen) = watch::channel(None);
         let (refused, refused_seen) = mpsc::unbounded_channel();
@@ -208,8 +208,8 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
 }
 
 /// The bytes that all topics take, as far as they say.
-async fn limit(pipeline: &Pipeline) -> usize {
-    match limits(pipeline).await {
+async fn limit(stage: StageName, pipeline: &Pipeline) -> usize {
+    match limits(stage, pipeline).await {
         Ok(bytes) => bytes.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT),
         Err(error) => {
             tracing::info!(%error, "topics don't say what they take");
@@ -218,11 +218,18 @@ async fn limit(pipeline: &Pipeline) -> usize {
     }
 }
 
-async fn limits(pipeline: &Pipeline) -> Result<usize> {
+async fn limits(stage: StageName, pipeline: &Pipeline) -> Result<usize> {
     let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
-    let topics =
-        [&pipeline.identified_output, &pipeline.outbound, &pipeline.outbound_slow, &pipeline.dead_letter];
-    let topics = topics.map(|topic| ResourceSpecifier::Topic(topic));
+    let outputs = match (stage, pipeline.outbound_as) {
+        (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
+        (StageName::Identify, _) => vec![&pipeline.identified_output],
+        (StageName::Sync, OutboundAs::Events) => vec![&pipeline.outbound, &pipeline.outbound_slow],
+        (StageName::Sync, OutboundAs::Calls) => {
+            vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
+        }
+    };
+    let outputs = outputs.into_iter().chain([&pipeline.dead_letter]);
+    let topics: Vec<_> = outputs.map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let mut least = USUAL_LIMIT + OVERHEAD;
     for described in admin.describe_configs(&topics, &options).await? {
@@ -234,6 +241,14 @@ async fn limits(pipeline: &Pipeline) -> Result<usize> {
 }
 
 impl Deliveries {
+    /// Says that what was to be done about an update elsewhere is done, or refused for this reason.
+    pub fn settle(&self, outcome: &Arc<Outcome>, refused: Option<&str>) {
+        if let Some(reason) = refused {
+            outcome.refuse_for(reason);
+        }
+        self.acknowledged(outcome);
+    }
+
     fn acknowledged(&self, outcome: &Arc<Outcome>) {
         // What is in transactions is done when they are committed.
         if self.is_transactional {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer, ConsumerGroupMetadata, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Message, OwnedHeaders};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::cli::Pipeline;
@@ -36,6 +36,7 @@ pub struct Record {
     /// `None` is Kafka's null.
     pub payload: Option<Vec<u8>>,
     pub key: Option<Vec<u8>>,
+    pub headers: Option<OwnedHeaders>,
     pub partition: i32,
     pub offset: i64,
     pub timestamp_ms: Option<i64>,
@@ -123,6 +124,7 @@ impl Source {
         Ok(Record {
             payload: message.payload().map(<[u8]>::to_vec),
             key: message.key().map(<[u8]>::to_vec),
+            headers: message.headers().map(BorrowedHeaders::detach),
             partition,
             offset,
             timestamp_ms: message.timestamp().to_millis(),
@@ -306,6 +308,11 @@ impl Record {
     /// Whether the partition is still this worker's, in the assignment that the update was read in.
     pub fn is_current(&self) -> bool {
         self.source.offsets().is_current(self.partition, self.assignment)
+    }
+
+    /// The assignment of its partition that the update was read in, by number.
+    pub fn assignment(&self) -> u64 {
+        self.assignment
     }
 
     /// Notes that the update is worked on from now on; false if it is another worker's.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use tokio::sync::{mpsc, watch};
 
 use crate::cli::StageName;
+use crate::deliver::Deliver;
 use crate::identify::Identify;
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
@@ -25,6 +26,7 @@ const GOOD_RUN: Duration = Duration::from_secs(60);
 pub enum Worker {
     Identify(Identify),
     Sync(Sync),
+    Deliver(Deliver),
 }
 
 pub struct Stage {
@@ -103,11 +105,13 @@ impl Stage {
         let topic = match name {
             StageName::Identify => &pipeline.compute_output,
             StageName::Sync => &pipeline.identified_output,
+            StageName::Deliver => &pipeline.outbound_calls,
+            StageName::DeliverSlow => &pipeline.outbound_calls_slow,
         };
         let source = Source::open(name, topic, &self.shared)?;
         let (sender, records) = mpsc::unbounded_channel();
         let reader = AbortOnDrop(tokio::spawn(source.clone().read(sender, self.stop.clone())));
-        let end = EndOfRun(&source);
+        let end = EndOfRun(&source, &self.worker);
         let result = self.work(&source, &sink, reports, records).await;
         if !pipeline.transactional {
             // What is done is done, however the run ended.
@@ -173,6 +177,7 @@ impl Stage {
             match &self.worker {
                 Worker::Identify(identify) => identify.work(sink, batch).await,
                 Worker::Sync(sync) => sync.work(sink, batch).await,
+                Worker::Deliver(deliver) => deliver.work(sink, batch).await,
             }
         };
         let mut work = std::pin::pin!(work);
@@ -255,15 +260,19 @@ impl Stage {
         match &self.worker {
             Worker::Identify(_) => StageName::Identify,
             Worker::Sync(_) => StageName::Sync,
+            Worker::Deliver(deliver) => deliver.name,
         }
     }
 }
 
 /// Lets a run's partitions go at once, however it ends.
-struct EndOfRun<'a>(&'a Source);
+struct EndOfRun<'a>(&'a Source, &'a Worker);
 
 impl Drop for EndOfRun<'_> {
     fn drop(&mut self) {
+        if let Worker::Deliver(deliver) = self.1 {
+            deliver.end_run();
+        }
         self.0.close();
     }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 use idgroup::{Destinations, ExternalId};
 
+use crate::call_settings::{self, Called};
 use crate::postgres::Postgres;
 
 /// PostgreSQL, or memory where nothing is installed.
@@ -68,6 +69,14 @@ impl Store {
                 let of = |computation: &&str| Arc::new(Ok(memory.destinations.get(*computation).cloned()));
                 Ok(computations.iter().map(of).collect())
             }
+        }
+    }
+
+    /// How the destinations of each computation are called.
+    pub async fn call_settings(&self, computations: &[&str]) -> Result<Vec<Called>> {
+        match self {
+            Self::Postgres(postgres) => call_settings::look_up(postgres, computations).await,
+            Self::Memory(_) => Ok(computations.iter().map(|_| Called::default()).collect()),
         }
     }
 

@@ -33,7 +33,8 @@ impl Sync {
     pub fn new(catalog: Arc<Catalog>, rollout: InForce, shared: &Shared) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
         let deciding = Deciding::new(rollout, shared);
-        Self { catalog, deciding, sending: Sending::new(shared), shared: shared.clone(), allowance }
+        let sending = Sending::new(catalog.clone(), shared);
+        Self { catalog, deciding, sending, shared: shared.clone(), allowance }
     }
 
     /// Decides about a batch of updates, and writes what comes of them in their order. Returns how many
@@ -62,7 +63,8 @@ impl Sync {
                     Some(Ok(Some(destinations))) => {
                         let tier = tiers.get(update.space_id()).cloned().flatten();
                         let bytes = outcome.record.bytes().len();
-                        Ok((update, self.deciding.decide(update, tier.as_deref(), destinations, bytes).await))
+                        let routed = self.deciding.decide(update, tier.as_deref(), destinations, bytes).await;
+                        Ok((update, destinations, routed))
                     }
                     Some(Err(error)) => Err(error.clone()),
                     Some(Ok(None)) | None => {
@@ -72,7 +74,9 @@ impl Sync {
                 Err(error) => Err(error.clone()),
             };
             match decided {
-                Ok((update, routed)) => self.sending.send(sink, outcome, update, &routed).await?,
+                Ok((update, destinations, routed)) => {
+                    self.sending.send(sink, outcome, update, destinations, &routed).await?;
+                }
                 Err(error) => sink.dead_letter(outcome, &error).await?,
             }
             sink.all_sent(outcome);

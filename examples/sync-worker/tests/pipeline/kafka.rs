@@ -48,7 +48,15 @@ pub struct Outputs {
     pub all: Vec<Output>,
 }
 
-const TOPICS: [&str; 5] = ["compute-output", "identified-output", "outbound", "outbound-slow", "dead-letter"];
+const TOPICS: [&str; 7] = [
+    "compute-output",
+    "identified-output",
+    "outbound",
+    "outbound-slow",
+    "outbound-calls",
+    "outbound-calls-slow",
+    "dead-letter",
+];
 
 impl Deref for Broker {
     type Target = Pipeline;

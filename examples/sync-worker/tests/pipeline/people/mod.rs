@@ -6,6 +6,6 @@ mod doors;
 mod library;
 mod nemesis;
 mod owed;
-mod real;
+pub mod real;
 pub mod store;
 pub mod world;

@@ -4,7 +4,7 @@
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::database::Server;
+use crate::database::{Database, Server};
 use crate::endpoint::Endpoint;
 use crate::kafka::{Input, Outputs, Pipeline};
 use crate::people::account::{Account, Received};
@@ -13,18 +13,20 @@ use crate::people::nemesis::Nemesis;
 use crate::people::store::{Store, store_audience};
 use crate::people::world::{Step, World};
 use crate::process::{Worker, wait_until};
-use crate::real::cluster::{Cluster, alone};
+use crate::real::cluster::alone;
 
 const PROFILES: usize = 10_000;
 /// How often a second something happens to somebody: of each a few updates come.
 const STEPS_PER_SECOND: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(300);
-const KEY: &str = "people";
-/// Each stage, and what it reads.
-const STAGES: [(&str, &[&str]); 3] = [
-    ("identify", &["compute-output"]),
-    ("sync", &["identified-output"]),
-    ("deliver", &["outbound", "outbound-slow"]),
+pub const KEY: &str = "people";
+const STAGES: [&str; 3] = ["identify", "sync", "deliver"];
+/// The groups that read, and what they do.
+const READ: [(&str, &str); 4] = [
+    ("identify", "compute-output"),
+    ("sync", "identified-output"),
+    ("deliver", "outbound-calls"),
+    ("deliver-slow", "outbound-calls-slow"),
 ];
 
 /// Those who change, and those who count.
@@ -62,17 +64,17 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
     let pipeline = cluster.pipeline(name, 6);
     let endpoint = Endpoint::start(KEY);
     let url = endpoint.url();
+    let key = key_file(name);
     let start = |stage: &'static str| {
         let mut arguments = vec!["--stages", stage];
         match stage {
-            "sync" => arguments.extend([&["--outbound", "calls"], memory].concat()),
+            "sync" => arguments.extend([&["--outbound-as", "calls"], memory].concat()),
             "deliver" => arguments.extend(["--endpoint", &url]),
             _ => (),
         }
         Worker::start(&pipeline, &database, &arguments)
     };
-    let stages = STAGES.map(|(stage, _)| stage);
-    let mut nemesis = Nemesis::new(seed, (cluster, &server, &endpoint), &stages, start);
+    let mut nemesis = Nemesis::new(seed, (cluster, &server, &endpoint), &STAGES, start);
     let mut people = People::new(seed, &pipeline, Store::new(&database), &endpoint);
     let until = Instant::now() + Duration::from_secs(seconds);
     scope(|scope| {
@@ -80,12 +82,19 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
         people.live(until);
         raging.join().unwrap();
     });
-    people.wait_for_all(cluster, &pipeline, &mut nemesis);
+    people.wait_for_all(&pipeline, &database, &mut nemesis);
     let account = Account::of(&people.world, &people.received);
     println!("\n## {name}, {seconds} s, seed {seed}\n\n{account}");
     println!("{} faults: {:?}", nemesis.faults(), nemesis.faults);
     nemesis.terminate();
     account
+}
+
+/// A file that holds the endpoint's write key.
+pub fn key_file(name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("sync-worker-{name}-{}-key", std::process::id()));
+    std::fs::write(&path, KEY).unwrap();
+    path.display().to_string()
 }
 
 impl<'a> People<'a> {
@@ -136,19 +145,24 @@ impl<'a> People<'a> {
     }
 
     /// Nobody has anything left to do.
-    fn wait_for_all(&mut self, cluster: &Cluster, pipeline: &Pipeline, nemesis: &mut Nemesis<'_>) {
+    fn wait_for_all(&mut self, pipeline: &Pipeline, database: &Database, nemesis: &mut Nemesis<'_>) {
+        let cluster = nemesis.cluster;
         wait_until("all updates looked up", PATIENCE, || {
             nemesis.start_again();
             self.look();
             self.world.pending() == 0
         });
-        for (stage, topics) in STAGES {
+        for (group, topic) in READ {
             wait_until("all that was read committed", PATIENCE, || {
                 nemesis.start_again();
                 self.look();
-                topics.iter().all(|topic| cluster.uncommitted(pipeline, stage, topic) == 0)
+                cluster.uncommitted(pipeline, group, topic) == 0
             });
         }
+        wait_until("no call parked", PATIENCE, || {
+            nemesis.start_again();
+            database.number("select count(*) from parked_calls") == 0.0
+        });
         self.look();
         let mut dead = pipeline.outputs_of(&["dead-letter"]);
         dead.read_rest(Duration::from_secs(3));

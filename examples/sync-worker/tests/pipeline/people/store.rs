@@ -50,8 +50,8 @@ pub fn store_audience(database: &Database) {
     for (destination, types) in DESTINATIONS {
         let types = types.join(",");
         database.execute(&format!(
-            "insert into destinations (computation_id, id, name, dedupes_on)
-             values ('{AUDIENCE}', '{destination}', '{destination}', '{{{types}}}')"
+            "insert into destinations (computation_id, id, name, dedupes_on, call)
+             values ('{AUDIENCE}', '{destination}', '{destination}', '{{{types}}}', '{{\"call\":\"track\"}}')"
         ));
     }
     database.execute(&format!("update rollout set share = 10000, spaces = '{{{SPACE}}}'"));

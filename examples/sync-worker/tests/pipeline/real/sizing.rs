@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::database::{Database, Server};
 use crate::endpoint::Endpoint;
 use crate::kafka::Pipeline;
+use crate::people::real::{KEY, key_file};
 use crate::people::store::{Store, store_audience};
 use crate::people::world::{AUDIENCE, Step, World};
 use crate::process::{Worker, processor_seconds, wait_until};
@@ -28,7 +29,7 @@ const PER_SECOND: f64 = 1e6;
 const STAGES: [(&str, &[&str], &str); 3] = [
     ("identify", &["compute-output"], "look_up"),
     ("sync", &["identified-output"], "recall"),
-    ("deliver", &["outbound", "outbound-slow"], "post"),
+    ("deliver", &["outbound-calls"], "post"),
 ];
 
 struct Setting<'a> {
@@ -62,7 +63,7 @@ fn sizing_with_one_two_and_three_workers() {
         server.go_on();
         let database = server.database("sizing");
         database.execute("create extension pg_stat_statements");
-        let endpoint = Endpoint::start("sizing");
+        let endpoint = Endpoint::start(KEY);
         let setting = Setting {
             cluster,
             pipeline: &pipeline,
@@ -89,7 +90,8 @@ impl Setting<'_> {
     fn prepare(&self) {
         store_audience(self.database);
         self.database.execute(&format!(
-            "insert into destinations (computation_id, id, name) values ('{AUDIENCE}', 'list', 'list')"
+            "insert into destinations (computation_id, id, name, call)
+             values ('{AUDIENCE}', 'list', 'list', '{{\"call\":\"track\"}}')"
         ));
         let mut world = World::new(1, PROFILES);
         let mut steps: Vec<Step> = Vec::new();
@@ -113,10 +115,10 @@ impl Setting<'_> {
     /// Has a stage do all that waits for it. Returns what that took for each of the records.
     fn measure(&self, stage: &str, topics: &[&str], step: &str, count: usize) -> (f64, Spent) {
         let records: f64 = topics.iter().map(|topic| self.records(topic)).sum();
-        let url = self.endpoint.url();
+        let (url, key) = (self.endpoint.url(), key_file("sizing"));
         let mut arguments = vec!["--stages", stage];
         match stage {
-            "sync" => arguments.extend(["--outbound", "calls", "--memories", "complete"]),
+            "sync" => arguments.extend(["--outbound-as", "calls", "--memories", "complete"]),
             "deliver" => arguments.extend(["--endpoint", &url]),
             _ => (),
         }
