@@ -69,7 +69,7 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
         let mut arguments = vec!["--stages", stage];
         match stage {
             "sync" => arguments.extend([&["--outbound-as", "calls"], memory].concat()),
-            "deliver" => arguments.extend(["--endpoint", &url]),
+            "deliver" => arguments.extend(["--endpoint", &*url, "--write-key-file", &*key]),
             _ => (),
         }
         Worker::start(&pipeline, &database, &arguments)

@@ -119,7 +119,7 @@ impl Setting<'_> {
         let mut arguments = vec!["--stages", stage];
         match stage {
             "sync" => arguments.extend(["--outbound-as", "calls", "--memories", "complete"]),
-            "deliver" => arguments.extend(["--endpoint", &url]),
+            "deliver" => arguments.extend(["--endpoint", &*url, "--write-key-file", &*key]),
             _ => (),
         }
         let start = |_| Worker::start(self.pipeline, self.database, &arguments);
