@@ -89,4 +89,4 @@ pub use release::flow::Flow;
 pub use release::legacy::{decide_legacy, decide_legacy_with};
 pub use release::rollout::{Flag, Gate, Rollout, Share};
 pub use release::route::{Comparing, Route, RouteReason};
-pub use release::{Release, Routed};
+pub use release::{Release, Routed, RoutedWithMemory};

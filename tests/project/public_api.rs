@@ -53,7 +53,7 @@ auto_traits! {
     Membership, MergedProfile, MergedProfiles, MessageId, NextStep<()>, OutboundMessage<'static>,
     OutboundMessages<'static>, OutboundMessagesIter<'static>, GapsOf<'static>, Share, SelectedIdsIter<'static, 'static>,
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
-    ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, Sample<()>,
+    ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, RoutedWithMemory<'static>, Sample<()>,
     Batch, Completeness, Memory, MemoryDecision<'static>, MemoryError, MemoryExplanation<'static, 'static>,
     MemoryKey, MemoryKeys<'static>, MemoryVerdict<'static, 'static>, MemoryVerdicts<'static, 'static>, NameDigest,
     Recalled<'static>, SentMessage, Settled, SettledBy,

@@ -13,6 +13,7 @@ mod comparator;
 mod compared_messages;
 mod comparison_bounds;
 mod planted_bugs;
+mod remembering;
 mod rollout;
 mod shadow;
 mod shadow_budget;

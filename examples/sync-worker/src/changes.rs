@@ -98,7 +98,7 @@ impl Changes {
 
     /// Reads the rollout, and returns the catalog's version.
     async fn read(&self, client: &Client) -> Result<i64> {
-        const ROLLOUT: &str = "select flag, share, tiers, spaces, blocked_spaces, compare, version
+        const ROLLOUT: &str = "select flag, share, tiers, spaces, blocked_spaces, compare, epoch, version
                                from rollout, catalog_version";
         let query = timeout(PATIENCE, client.query(ROLLOUT, &[]));
         let rows = query.await.context("no answer")?.map_err(without_values)?;
@@ -121,7 +121,8 @@ impl Changes {
             false => Comparing::Off,
         };
         let flag = Flag::new(row.try_get::<_, &str>("flag")?, share)?;
-        config.set(Rollout::new(flag).with_gate(gate).with_comparing(comparing));
+        let epoch = u64::try_from(row.try_get::<_, i64>("epoch")?)?;
+        config.set(Rollout::new(flag).with_gate(gate).with_comparing(comparing), epoch);
         Ok(version)
     }
 }

@@ -40,6 +40,8 @@ pub enum Command {
     Migrate(DatabaseOptions),
     /// Send dead letters once more to where they came from, then end
     Redrive(Box<Redrive>),
+    /// Remove what is remembered of a profile, in all computations and epochs, then end
+    Forget(Forget),
     /// Push the fixtures through both stages, with nothing installed
     Demo,
     /// Run a mock of a Kafka cluster until the end of the standard input, for trying things out
@@ -99,6 +101,9 @@ pub struct Run {
     /// Read the rollout from this JSON file, and not from the database
     #[arg(long, env = "ROLLOUT_FILE")]
     pub rollout_file: Option<PathBuf>,
+    /// Whether what was sent is remembered in the database, and since when
+    #[arg(long, env = "MEMORIES", default_value = "partial")]
+    pub memories: Memories,
     /// Where /metrics, /healthz and /readyz are served; `0.0.0.0:9464` lets probes in from outside
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
@@ -137,6 +142,28 @@ pub struct DeliverOptions {
     /// What is kept of calls in the database, for endpoints that don't drop repeats
     #[arg(long, env = "CLAIMS", default_value = "off")]
     pub claims: Claiming,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Memories {
+    /// Nothing is remembered: what was sent is inferred from what updates and the times of IDs tell
+    Off,
+    /// Since some time: of whom nothing is remembered may have been messaged
+    Partial,
+    /// From the first message on
+    Complete,
+}
+
+#[derive(Args, Clone)]
+pub struct Forget {
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    /// The profile's space
+    #[arg(long)]
+    pub space: String,
+    /// The profile, one of those that merged
+    #[arg(long)]
+    pub profile: String,
 }
 
 #[derive(Args, Clone)]

@@ -57,14 +57,13 @@ impl Connect {
         self.config.connect(self.tls.clone()).await.map_err(without_values)
     }
 
-    /// The settings of connections whose statements end in time.
-    pub fn limited(&self) -> Config {
+    /// The settings of connections whose statements end in time, with more options.
+    pub fn limited(&self, options: &str) -> Config {
         let mut config = self.config.clone();
-        let options = match config.get_options() {
-            Some(own) => format!("{STATEMENT_TIMEOUT} {own}"),
-            None => STATEMENT_TIMEOUT.to_owned(),
-        };
-        config.options(options);
+        let own = config.get_options().unwrap_or_default();
+        let options = [STATEMENT_TIMEOUT, options, own];
+        let options: Vec<&str> = options.into_iter().filter(|options| !options.is_empty()).collect();
+        config.options(options.join(" "));
         config
     }
 }
@@ -140,7 +139,8 @@ mod tests {
     #[test]
     fn statements_end_in_time_whatever_the_url_sets() {
         let url = "postgres://localhost/db?options=-c%20work_mem%3D1MB";
-        let limited = Connect::new(&options(url)).unwrap().limited();
-        assert_eq!(limited.get_options(), Some("-c statement_timeout=5000 -c work_mem=1MB"));
+        let limited = Connect::new(&options(url)).unwrap().limited("-c lock_timeout=1");
+        let expected = "-c statement_timeout=5000 -c lock_timeout=1 -c work_mem=1MB";
+        assert_eq!(limited.get_options(), Some(expected));
     }
 }

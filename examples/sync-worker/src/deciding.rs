@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use idgroup::compare::{Comparison, Extent};
-use idgroup::{Destinations, ProfileUpdate, Release, Routed};
+use idgroup::{Completeness, Destinations, ProfileUpdate, Recalled, Routed, RoutedWithMemory};
 
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
+pub use crate::rollout_config::Current;
 use crate::rollout_config::InForce;
 
 /// An update of more bytes than this may take long to decide about, and gets a thread of its own.
@@ -22,49 +23,76 @@ pub struct Deciding {
     shared: Shared,
 }
 
+/// An update that can be decided about, of so many bytes, with what it takes.
+pub struct Known<'a> {
+    pub update: &'a ProfileUpdate,
+    /// The tier of its space's customer, if in any.
+    pub tier: Option<Arc<str>>,
+    pub destinations: &'a Destinations,
+    pub bytes: usize,
+}
+
 impl Deciding {
     pub fn new(rollout: InForce, shared: &Shared) -> Self {
         Self { rollout, shared: shared.clone() }
     }
 
-    /// What an update of so many bytes, of a customer in this tier, is sent as.
-    pub async fn decide<'a>(
-        &self,
-        update: &'a ProfileUpdate,
-        tier: Option<&str>,
-        destinations: &'a Destinations,
-        bytes: usize,
-    ) -> Routed<'a> {
-        // The rollout as it is now: an emergency shutoff does not wait for the end of the batch.
-        let release = self.release().await;
-        match takes_long(update, bytes) {
-            true => tokio::task::block_in_place(|| self.decided(&release, update, tier, destinations)),
-            false => self.decided(&release, update, tier, destinations),
-        }
+    /// What an update is sent as by the rollout in force: an emergency shutoff does not wait for the end of a
+    /// batch.
+    pub async fn decide<'a>(&self, known: &Known<'a>) -> Routed<'a> {
+        let current = self.in_force().await;
+        self.decide_by(&current, known)
     }
 
-    fn decided<'a>(
-        &self,
-        release: &Release,
-        update: &'a ProfileUpdate,
-        tier: Option<&str>,
-        destinations: &'a Destinations,
-    ) -> Routed<'a> {
-        let metrics = &self.shared.metrics;
-        let began = Instant::now();
-        let routed = release.decide_with(update, tier, destinations, &mut DecisionWatch::new(metrics));
-        metrics.time("decide", began);
-        if let Some(comparison) = &routed.comparison {
-            report(update, comparison);
-        }
+    /// What an update is sent as.
+    pub fn decide_by<'a>(&self, current: &Current, known: &Known<'a>) -> Routed<'a> {
+        let Known { update, tier, destinations, .. } = known;
+        let watch = &mut DecisionWatch::new(&self.shared.metrics);
+        let decide = || current.release.decide_with(update, tier.as_deref(), destinations, watch);
+        let routed = self.timed(known, decide);
+        report(update, routed.comparison.as_ref());
         routed
     }
 
+    /// What an update is sent as by what is remembered, and what is to be remembered.
+    pub fn decide_recalled<'a>(
+        &self,
+        current: &Current,
+        known: &Known<'a>,
+        recalled: Recalled<'a>,
+        completeness: Completeness,
+    ) -> RoutedWithMemory<'a> {
+        let Known { update, tier, destinations, .. } = known;
+        let watch = &mut DecisionWatch::new(&self.shared.metrics);
+        let decide = || {
+            let release = &current.release;
+            release.decide_recalled_with(recalled, tier.as_deref(), destinations, completeness, watch)
+        };
+        let outcome = self.timed(known, decide);
+        report(update, outcome.routed.comparison.as_ref());
+        outcome
+    }
+
+    fn timed<T>(&self, known: &Known<'_>, decide: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let decided = match takes_long(known.update, known.bytes) {
+            true => tokio::task::block_in_place(decide),
+            false => decide(),
+        };
+        self.shared.metrics.time("decide", began);
+        decided
+    }
+
+    /// Whether this is what is in force now.
+    pub fn is_in_force(&self, current: &Arc<Current>) -> bool {
+        self.rollout.borrow().as_ref().is_some_and(|now| Arc::ptr_eq(now, current))
+    }
+
     /// The rollout in force. Waits for the first one.
-    async fn release(&self) -> Arc<Release> {
+    pub async fn in_force(&self) -> Arc<Current> {
         let mut rollout = self.rollout.clone();
-        match rollout.wait_for(Option::is_some).await.map(|release| release.clone()) {
-            Ok(Some(release)) => release,
+        match rollout.wait_for(Option::is_some).await.map(|current| current.clone()) {
+            Ok(Some(current)) => current,
             // Who puts rollouts in force has ended without one: there is nothing to go by.
             Ok(None) | Err(_) => std::future::pending().await,
         }
@@ -77,7 +105,8 @@ pub fn takes_long(update: &ProfileUpdate, bytes: usize) -> bool {
 }
 
 /// Says what a comparison found, in numbers: its samples hold external IDs.
-fn report<S>(update: &ProfileUpdate, comparison: &Comparison<S>) {
+fn report<S>(update: &ProfileUpdate, comparison: Option<&Comparison<S>>) {
+    let Some(comparison) = comparison else { return };
     let update_id = update.id();
     match comparison {
         Comparison::Identical { .. } | Comparison::NothingToCompare => (),

@@ -49,7 +49,8 @@ pub async fn demo() -> Result<()> {
     let (config, rollout) = RolloutConfig::new(&shared)?;
     // Both flows run for everybody and are compared; one space already gets the dedupe flow's events.
     let gate = Gate::closed().opened_for_space("spa_acme")?;
-    config.set(Rollout::new(Flag::new("dedupe", Share::ALL)?).with_gate(gate).with_comparing(Comparing::On));
+    config
+        .set(Rollout::new(Flag::new("dedupe", Share::ALL)?).with_gate(gate).with_comparing(Comparing::On), 0);
     println!(
         "{} updates go in; spa_acme gets the dedupe flow's events, the others the legacy flow's.",
         updates.len()
@@ -59,7 +60,7 @@ pub async fn demo() -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let catalog = Arc::new(Catalog::new(store.clone()));
     let identify = Worker::Identify(Identify::new(store, &shared));
-    let sync = Worker::Sync(Sync::new(catalog, rollout, &shared));
+    let sync = Worker::Sync(Sync::new(catalog, rollout, None, &shared));
     let began = Instant::now();
     let stages: Vec<_> =
         [identify, sync].map(|worker| tokio::spawn(Stage::new(worker, &shared, &stopped).run())).into();

@@ -12,16 +12,20 @@ mod dead_letter;
 mod deciding;
 mod deliver;
 mod demo;
+mod forget;
 mod health;
 mod identify;
 mod kafka;
+mod memories;
 mod metrics;
 mod migrate;
 mod offsets;
 mod outcome;
 mod postgres;
 mod properties;
+mod pulse;
 mod redrive;
+mod remembering;
 mod retry;
 mod rollout_config;
 mod sending;
@@ -38,6 +42,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
+use idgroup::Completeness;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -51,8 +56,10 @@ use crate::connect::Connect;
 use crate::health::Health;
 use crate::identify::Identify;
 use crate::kafka::Shared;
+use crate::memories::Memories;
 use crate::metrics::Metrics;
 use crate::postgres::Postgres;
+use crate::remembering::Remembering;
 use crate::rollout_config::RolloutConfig;
 use crate::stage::{Stage, Worker};
 use crate::store::Store;
@@ -91,6 +98,7 @@ fn begin() -> Result<()> {
             Command::Run(options) => run(*options).await,
             Command::Migrate(database) => migrate::migrate(&Connect::new(&database)?).await,
             Command::Redrive(options) => redrive::redrive(options.pipeline.prepared()?, &options.error).await,
+            Command::Forget(options) => forget::forget(&options).await,
             Command::Demo => demo::demo().await,
             Command::Broker { partitions } => {
                 let topics = [
@@ -166,7 +174,8 @@ async fn run(options: Run) -> Result<()> {
                     shared: shared.clone(),
                 };
                 tokio::spawn(changes.follow());
-                Worker::Sync(Sync::new(catalog, rollout, &shared))
+                let remembering = remembering(options.memories, &connect, &shared)?;
+                Worker::Sync(Sync::new(catalog, rollout, remembering, &shared))
             }
         };
         stages.spawn(Stage::new(worker, &shared, &stopped).run());
@@ -192,6 +201,15 @@ async fn run(options: Run) -> Result<()> {
         tracing::info!("drained");
     }
     result
+}
+
+fn remembering(memories: cli::Memories, connect: &Connect, shared: &Shared) -> Result<Option<Remembering>> {
+    let completeness = match memories {
+        cli::Memories::Off => return Ok(None),
+        cli::Memories::Partial => Completeness::Partial,
+        cli::Memories::Complete => Completeness::Complete,
+    };
+    Ok(Some(Remembering::new(Memories::open(connect)?, completeness, shared)))
 }
 
 /// Ends the process even where Kafka's clients wait for brokers that don't answer.

@@ -23,6 +23,10 @@ pub struct Metrics {
     /// Outbound messages that the events stand for.
     pub messages: IntCounter,
     pub comparisons: IntCounterVec,
+    /// Memories, by what was done with them.
+    pub memories: IntCounterVec,
+    /// Updates whose messages were sent again as they were the first time.
+    pub repeats: IntCounter,
     /// Tries that failed and are made again, by what was tried.
     pub retries: IntCounterVec,
     pub restarts: IntCounterVec,
@@ -104,6 +108,13 @@ impl Metrics {
                 "shadow comparisons by outcome",
                 &["outcome"],
             )?,
+            memories: counter(&registry, "idgroup_memories_total", "memories read and kept", &["what"])?,
+            repeats: {
+                let help = "updates whose messages were sent again as they were the first time";
+                let repeats = IntCounter::new("idgroup_repeats_total", help)?;
+                registry.register(Box::new(repeats.clone()))?;
+                repeats
+            },
             retries: counter(
                 &registry,
                 "idgroup_retries_total",
@@ -199,7 +210,13 @@ impl Metrics {
         for outcome in ["identical", "different", "cut_short", "refused"] {
             self.comparisons.with_label_values(&[outcome]);
         }
-        for of in ["looking up external IDs", "looking up destinations", "looking up tiers", "changes"] {
+        for of in [
+            "looking up external IDs",
+            "looking up destinations",
+            "looking up tiers",
+            "keeping memories",
+            "changes",
+        ] {
             self.retries.with_label_values(&[of]);
         }
     }

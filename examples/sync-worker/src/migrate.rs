@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use crate::connect::{Connect, without_values};
 
 /// Never changed once released: what changes the tables further is another migration.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("0001_identities", include_str!("../migrations/0001_identities.sql")),
     ("0002_catalog", include_str!("../migrations/0002_catalog.sql")),
     ("0003_rollout", include_str!("../migrations/0003_rollout.sql")),
     ("0004_catalog_version", include_str!("../migrations/0004_catalog_version.sql")),
+    ("0006_memories", include_str!("../migrations/0006_memories.sql")),
     ("0007_calls", include_str!("../migrations/0007_calls.sql")),
 ];
 

@@ -114,6 +114,11 @@ impl Outcome {
         Acknowledged::Done
     }
 
+    /// Whether nothing that was handed over waits to be acknowledged.
+    pub fn is_out(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
     pub fn plan(&self, output: Planned) {
         self.planned().push(output);
     }

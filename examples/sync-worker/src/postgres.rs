@@ -62,14 +62,7 @@ const TIERS: &str = "
 
 impl Postgres {
     pub fn open(connect: &Connect, connections: usize) -> Result<Self> {
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(connect.limited(), connect.tls.clone(), recycling);
-        let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
-        let pool = Pool::builder(manager)
-            .max_size(connections.max(1))
-            .timeouts(timeouts)
-            .runtime(deadpool_postgres::Runtime::Tokio1)
-            .build()?;
+        let pool = pool(connect, "", connections)?;
         Ok(Self { pool })
     }
 
@@ -166,11 +159,28 @@ impl Postgres {
 /// A connection, for what takes more than one statement.
 impl Postgres {
     pub async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => without_values(error),
-            error => anyhow!("no connection: {error}"),
-        })
+        client(&self.pool).await
     }
+}
+
+/// A bounded pool of connections whose statements end in time, with more of the database's options.
+pub fn pool(connect: &Connect, options: &str, connections: usize) -> Result<Pool> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(connect.limited(options), connect.tls.clone(), recycling);
+    let timeouts = Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) };
+    Ok(Pool::builder(manager)
+        .max_size(connections.max(1))
+        .timeouts(timeouts)
+        .runtime(deadpool_postgres::Runtime::Tokio1)
+        .build()?)
+}
+
+/// A connection of a pool.
+pub async fn client(pool: &Pool) -> Result<Object> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => without_values(error),
+        error => anyhow!("no connection: {error}"),
+    })
 }
 
 /// PostgreSQL has no text with a zero byte, so nothing is stored under such a name; and nothing is

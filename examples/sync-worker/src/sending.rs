@@ -1,5 +1,6 @@
 //! Writes what was decided about an update.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +16,11 @@ use crate::kafka::Shared;
 use crate::outcome::Outcome;
 use crate::sink::Sink;
 
+/// The names of an event's fields, and what has a length of its own in them.
+const FIXED_PARTS: usize = 1_024;
+/// The headers of a message, and what its batch takes.
+const AROUND_EVENT: usize = 256;
+
 pub struct Sending {
     calls: Calls,
     shared: Shared,
@@ -23,6 +29,24 @@ pub struct Sending {
 impl Sending {
     pub fn new(catalog: Arc<Catalog>, shared: &Shared) -> Self {
         Self { calls: Calls::new(catalog, shared), shared: shared.clone() }
+    }
+
+    /// Whether topics take everything that an update is sent as: asked before any of it counts as sent.
+    pub fn check(&self, sink: &Sink, outcome: &Outcome, routed: &Routed<'_>) -> Result<(), String> {
+        for event in &routed.events {
+            // An event repeats what its update says, and names destinations. Where that is little, it is not
+            // measured.
+            let names: usize = event.destinations().iter().map(|to| 6 * to.id().len() + 3).sum();
+            if 3 * outcome.record.bytes().len() + names + FIXED_PARTS <= sink.largest {
+                continue;
+            }
+            let mut length = Length(0);
+            serde_json::to_writer(&mut length, event).expect("strings and lists of them are always JSON");
+            if length.0 + event.profile_id().len() + AROUND_EVENT > sink.largest {
+                return Err(format!("an event of {} bytes is more than a topic takes", length.0));
+            }
+        }
+        Ok(())
     }
 
     /// Hands over everything that an update is sent as, in its order.
@@ -81,6 +105,20 @@ impl Sending {
             sink.send(outcome, topic, key, Some(event), headers).await?;
         }
         metrics.time("hand_over", began);
+        Ok(())
+    }
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -34,6 +34,8 @@ pub struct Sink {
     shared: Shared,
     /// The bytes of outputs that wait for a transaction.
     planned: AtomicUsize,
+    /// What a message may have: what is more is refused by the client, or by a topic unless it compresses well.
+    pub largest: usize,
 }
 
 pub struct Deliveries {
@@ -65,9 +67,10 @@ pub enum Limit {
 impl Sink {
     /// With [`Limit::OneMessage`] or, where topics say what they take, with that.
     pub async fn open(stage: StageName, shared: &Shared, is_careful: bool) -> Result<(Self, Reports)> {
+        let topics = limit(stage, &shared.pipeline).await;
         let limit = match is_careful {
             true => Limit::OneMessage,
-            false => Limit::Bytes(limit(stage, &shared.pipeline).await),
+            false => Limit::Bytes(topics.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT)),
         };
         let (failure, failure_seen) = watch::channel(None);
         let (refused, refused_seen) = mpsc::unbounded_channel();
@@ -75,16 +78,17 @@ impl Sink {
         let events = Events::new(stage, shared, Arc::default());
         let deliveries = Deliveries { events, is_transactional, limit, failure, refused };
         let settings = settings(stage, &shared.pipeline, limit);
-        let producer = ThreadedProducer::from_config_and_context(
-            &configuration(&shared.pipeline, &settings),
-            deliveries,
-        )?;
+        let configuration = configuration(&shared.pipeline, &settings);
+        let client = configuration.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
+        let largest = topics.min(client.unwrap_or(USUAL_LIMIT));
+        let producer = ThreadedProducer::from_config_and_context(&configuration, deliveries)?;
         let sink = Self {
             producer,
             dead_letter: shared.pipeline.dead_letter.clone(),
             stage,
             shared: shared.clone(),
             planned: AtomicUsize::new(0),
+            largest,
         };
         Ok((sink, Reports { failure: failure_seen, refused: refused_seen }))
     }
@@ -209,13 +213,10 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
 
 /// The bytes that all topics take, as far as they say.
 async fn limit(stage: StageName, pipeline: &Pipeline) -> usize {
-    match limits(stage, pipeline).await {
-        Ok(bytes) => bytes.saturating_sub(OVERHEAD).clamp(OVERHEAD, USUAL_LIMIT),
-        Err(error) => {
-            tracing::info!(%error, "topics don't say what they take");
-            USUAL_LIMIT
-        }
-    }
+    limits(stage, pipeline).await.unwrap_or_else(|error| {
+        tracing::info!(%error, "topics don't say what they take");
+        USUAL_LIMIT + OVERHEAD
+    })
 }
 
 async fn limits(stage: StageName, pipeline: &Pipeline) -> Result<usize> {
@@ -231,7 +232,7 @@ async fn limits(stage: StageName, pipeline: &Pipeline) -> Result<usize> {
     let outputs = outputs.into_iter().chain([&pipeline.dead_letter]);
     let topics: Vec<_> = outputs.map(|topic| ResourceSpecifier::Topic(topic)).collect();
     let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let mut least = USUAL_LIMIT + OVERHEAD;
+    let mut least = usize::MAX;
     for described in admin.describe_configs(&topics, &options).await? {
         let described = described.map_err(|error| anyhow!("{error}"))?;
         let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());

@@ -9,9 +9,10 @@ use idgroup::ProfileUpdate;
 
 use crate::allowance::Allowance;
 use crate::catalog::Catalog;
-use crate::deciding::Deciding;
+use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
+use crate::remembering::{Decided, Remembering};
 use crate::retry::until_done;
 use crate::rollout_config::InForce;
 use crate::sending::Sending;
@@ -25,16 +26,29 @@ pub struct Sync {
     catalog: Arc<Catalog>,
     deciding: Deciding,
     sending: Sending,
+    /// `None` where what was sent is inferred from updates.
+    remembering: Option<Remembering>,
     shared: Shared,
     allowance: Allowance,
 }
 
+/// An update to decide about, if it can be used; or else why not.
+pub struct Task<'a> {
+    pub outcome: &'a Arc<Outcome>,
+    pub known: Result<Known<'a>, String>,
+}
+
 impl Sync {
-    pub fn new(catalog: Arc<Catalog>, rollout: InForce, shared: &Shared) -> Self {
+    pub fn new(
+        catalog: Arc<Catalog>,
+        rollout: InForce,
+        remembering: Option<Remembering>,
+        shared: &Shared,
+    ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
         let deciding = Deciding::new(rollout, shared);
         let sending = Sending::new(catalog.clone(), shared);
-        Self { catalog, deciding, sending, shared: shared.clone(), allowance }
+        Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
     /// Decides about a batch of updates, and writes what comes of them in their order. Returns how many
@@ -53,35 +67,70 @@ impl Sync {
         let look_up = || self.catalog.tiers(&spaces);
         let tiers = until_done("looking up tiers", metrics, health, look_up).await;
         metrics.time("catalog", began);
-        for (n, (outcome, update)) in batch.iter().zip(&updates).enumerate() {
+        let tasks: Vec<Task<'_>> = batch
+            .iter()
+            .zip(&updates)
+            .map(|(outcome, update)| {
+                let bytes = outcome.record.bytes().len();
+                let known = update.as_ref().map_err(Clone::clone);
+                let known = known.and_then(|update| known_of(update, bytes, &destinations, &tiers));
+                Task { outcome, known }
+            })
+            .collect();
+        match &self.remembering {
+            Some(remembering) => self.remember(remembering, sink, &tasks).await,
+            None => self.infer(sink, &tasks).await,
+        }
+    }
+
+    /// One after the other, each by what it says itself.
+    async fn infer(&self, sink: &Sink, tasks: &[Task<'_>]) -> Result<usize> {
+        for (n, task) in tasks.iter().enumerate() {
             if n > 0 && sink.has_enough() {
                 return Ok(n);
             }
-            let decided = match update {
-                Ok(update) => match destinations.get(update.computation().id()).map(|connected| &**connected)
-                {
-                    Some(Ok(Some(destinations))) => {
-                        let tier = tiers.get(update.space_id()).cloned().flatten();
-                        let bytes = outcome.record.bytes().len();
-                        let routed = self.deciding.decide(update, tier.as_deref(), destinations, bytes).await;
-                        Ok((update, destinations, routed))
-                    }
-                    Some(Err(error)) => Err(error.clone()),
-                    Some(Ok(None)) | None => {
-                        Err(format!("there is no computation `{}`", excerpt(update.computation().id())))
-                    }
-                },
-                Err(error) => Err(error.clone()),
+            let decided = match &task.known {
+                Ok(known) => Decided::Routed(self.deciding.decide(known).await),
+                Err(error) => Decided::Unusable(error.clone()),
             };
-            match decided {
-                Ok((update, destinations, routed)) => {
-                    self.sending.send(sink, outcome, update, destinations, &routed).await?;
-                }
-                Err(error) => sink.dead_letter(outcome, &error).await?,
-            }
-            sink.all_sent(outcome);
+            self.write(sink, task, decided).await?;
         }
-        Ok(batch.len())
+        Ok(tasks.len())
+    }
+
+    /// In units, by what is remembered. What is not written when a transaction has enough is decided again, and
+    /// is the same.
+    async fn remember(&self, remembering: &Remembering, sink: &Sink, tasks: &[Task<'_>]) -> Result<usize> {
+        let mut done = 0;
+        while done < tasks.len() {
+            let unit = remembering.decide(&self.deciding, &self.sending, sink, &tasks[done..]).await?;
+            for decided in unit {
+                if done > 0 && sink.has_enough() {
+                    return Ok(done);
+                }
+                self.write(sink, &tasks[done], decided).await?;
+                done += 1;
+            }
+            // The next unit may forget what this one sends, once that is out.
+            if self.shared.pipeline.transactional {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn write(&self, sink: &Sink, task: &Task<'_>, decided: Decided<'_>) -> Result<()> {
+        match (decided, &task.known) {
+            (Decided::Routed(routed), Ok(known)) => {
+                let Known { update, destinations, .. } = known;
+                self.sending.send(sink, task.outcome, update, destinations, &routed).await?;
+            }
+            (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
+            (Decided::Routed(_), Err(error)) => sink.dead_letter(task.outcome, error).await?,
+            (Decided::LeftAlone, _) => return Ok(()),
+        }
+        sink.all_sent(task.outcome);
+        Ok(())
     }
 
     /// The destinations of each computation. Updates can be there before their computation is, so that
@@ -99,6 +148,24 @@ impl Sync {
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
             self.catalog.ask_again(&unknown);
+        }
+    }
+}
+
+fn known_of<'a>(
+    update: &'a ProfileUpdate,
+    bytes: usize,
+    destinations: &'a HashMap<String, Connected>,
+    tiers: &HashMap<String, Option<Arc<str>>>,
+) -> Result<Known<'a>, String> {
+    match destinations.get(update.computation().id()).map(|connected| &**connected) {
+        Some(Ok(Some(destinations))) => {
+            let tier = tiers.get(update.space_id()).cloned().flatten();
+            Ok(Known { update, tier, destinations, bytes })
+        }
+        Some(Err(error)) => Err(error.clone()),
+        Some(Ok(None)) | None => {
+            Err(format!("there is no computation `{}`", excerpt(update.computation().id())))
         }
     }
 }

@@ -188,6 +188,30 @@ impl Database {
         })
     }
 
+    /// The text that a query answers with.
+    pub fn text(&self, sql: &str) -> String {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            let connection = tokio::spawn(connection);
+            let text = client.query_one(sql, &[]).await.unwrap().get(0);
+            drop(client);
+            connection.await.unwrap().unwrap();
+            text
+        })
+    }
+
+    /// Does something while a transaction that has begun so is open, and commits it.
+    pub fn while_in(&self, sql: &str, then: impl FnOnce()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, connection) = runtime.block_on(tokio_postgres::connect(&self.url, NoTls)).unwrap();
+        let connection = runtime.spawn(connection);
+        runtime.block_on(client.batch_execute(&format!("begin; {sql}"))).unwrap();
+        then();
+        runtime.block_on(client.batch_execute("commit")).unwrap();
+        drop(client);
+        runtime.block_on(connection).unwrap().unwrap();
+    }
+
     pub fn store_destinations(&self, destinations: &BTreeMap<String, Destinations>) {
         let json = serde_json::to_string(destinations).unwrap();
         self.execute(&format!(

@@ -56,8 +56,13 @@ fn both_stages_write_what_the_library_decides() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sync-worker"));
     command.stderr(File::create(&log).unwrap());
     let everything = "sync_worker=trace,tokio_postgres=debug,librdkafka=debug,info";
-    let worker =
-        Worker::start_logging(command, everything, &broker, &database, &["--kafka", "debug=cgrp,msg"]);
+    let worker = Worker::start_logging(
+        command,
+        everything,
+        &broker,
+        &database,
+        &["--memories", "off", "--kafka", "debug=cgrp,msg"],
+    );
     let mut outputs = broker.outputs();
     outputs.read_until("all outputs", PATIENCE, |all| all.len() >= total);
     assert_same(&outputs.all, sent);
@@ -109,7 +114,7 @@ fn dead_letters_hold_the_bytes_as_they_were() {
     input.flush();
     bad.push(b"");
     let sent: Vec<Output> = expected.into_iter().flatten().flatten().collect();
-    let _worker = Worker::start(&broker, &database, &["--stages", "sync"]);
+    let _worker = Worker::start(&broker, &database, &["--stages", "sync", "--memories", "off"]);
     let mut outputs = broker.outputs();
     let total = sent.len() + bad.len();
     outputs.read_until("all outputs", PATIENCE, |all| all.len() >= total);

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use idgroup::compare::ComparisonKey;
 use idgroup::{
-    Amplification, Destinations, ExternalId, Flag, Gate, Lane, ProfileUpdate, Release, Rollout, Share,
+    Amplification, Completeness, Destinations, ExternalId, Flag, Gate, Lane, Memory, MemoryKey,
+    ProfileUpdate, Release, Rollout, Routed, Share, memory,
 };
 use serde_json::{Value, json};
 
@@ -109,23 +110,54 @@ pub fn load_destinations() -> ByComputation {
     .unwrap()
 }
 
-/// The events that the library makes of an update which has these external IDs.
+/// The events that the library makes of an update which has these external IDs, without a memory.
 pub fn events(
     payload: &[u8],
     identities: &Identities,
     destinations: &ByComputation,
     rollout: &Rollout,
 ) -> Result<Vec<Output>, String> {
+    let update = identified(payload, identities)?;
+    let connected = destinations.get(update.computation().id()).ok_or("there is no computation")?;
+    Ok(outputs(&update, &release(rollout).decide(&update, None, connected)))
+}
+
+/// The events of all updates, each once, where what was sent is remembered.
+pub fn all_events(
+    updates: &[Computed],
+    identities: &Identities,
+    destinations: &ByComputation,
+) -> Vec<Output> {
+    let release = release(&rollout_for_all());
+    let mut memories = BTreeMap::<MemoryKey, Memory>::new();
+    let mut all = Vec::new();
+    for update in updates {
+        let update = identified(&update.payload, identities).unwrap();
+        let recalled = memory::keys(&update, 0).recall(|key| memories.get(key).cloned().unwrap_or_default());
+        let connected = &destinations[update.computation().id()];
+        let outcome = release.decide_recalled(recalled, None, connected, Completeness::Partial);
+        let decision = outcome.decision.unwrap();
+        memories.extend(decision.changed().map(|(key, memory)| (*key, memory.clone())));
+        all.extend(outputs(&update, &outcome.routed));
+    }
+    all
+}
+
+fn release(rollout: &Rollout) -> Release {
+    Release::new(rollout.clone(), ComparisonKey::new([0; 16]))
+}
+
+fn identified(payload: &[u8], identities: &Identities) -> Result<ProfileUpdate, String> {
     let mut value: Value = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
     if value.is_object() && value.get("external_ids").is_none() {
         let name = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
         let ids = identities.get(&(name("space_id"), name("profile_id"))).cloned().unwrap_or_default();
         value["external_ids"] = serde_json::to_value(ids).unwrap();
     }
-    let update: ProfileUpdate = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    let connected = destinations.get(update.computation().id()).ok_or("there is no computation")?;
-    let release = Release::new(rollout.clone(), ComparisonKey::new([0; 16]));
-    let routed = release.decide(&update, None, connected);
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+fn outputs(update: &ProfileUpdate, routed: &Routed<'_>) -> Vec<Output> {
     let topic = match Amplification::of(&routed.events).lane(10_000) {
         Lane::Fast => "outbound",
         Lane::Slow => "outbound-slow",
@@ -140,16 +172,5 @@ pub fn events(
         is_null: false,
         payload: serde_json::to_vec(event).unwrap(),
     };
-    Ok(routed.events.iter().map(output).collect())
-}
-
-/// The events of all updates, each once.
-pub fn all_events(
-    updates: &[Computed],
-    identities: &Identities,
-    destinations: &ByComputation,
-) -> Vec<Output> {
-    let rollout = rollout_for_all();
-    let events = |update: &Computed| events(&update.payload, identities, destinations, &rollout).unwrap();
-    updates.iter().flat_map(events).collect()
+    routed.events.iter().map(output).collect()
 }

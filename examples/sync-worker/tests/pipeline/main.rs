@@ -9,6 +9,7 @@ mod endpoint;
 mod figures;
 mod kafka;
 mod load;
+mod memories;
 mod people;
 mod process;
 mod real;
