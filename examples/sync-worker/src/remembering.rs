@@ -14,10 +14,10 @@ use idgroup::{
 
 use crate::deciding::{Current, Deciding, Known};
 use crate::kafka::Shared;
-use crate::memories::{Memories, Unit};
+use crate::memories::{Contended, Memories, Unit};
 use crate::outcome::Outcome;
 use crate::pulse::Pulse;
-use crate::retry::until_done;
+use crate::retry::{Pauses, until_done};
 use crate::sending::Sending;
 use crate::sink::Sink;
 use crate::sync::Task;
@@ -29,7 +29,7 @@ pub struct Remembering {
     completeness: Completeness,
     pulse: Arc<Pulse>,
     /// Units whose messages may not be out yet.
-    unsent: Mutex<Vec<Unsent>>,
+    unsent: Mutex<Vec<Arc<Unsent>>>,
     shared: Shared,
 }
 
@@ -43,14 +43,14 @@ pub enum Decided<'a> {
     LeftAlone,
 }
 
-/// The updates of a unit that message somebody, as far as they are under way.
-struct Unsent {
-    batch: Batch,
-    outcomes: Vec<Weak<Outcome>>,
-}
+/// The updates of a unit that message somebody, each in a batch of its own: it is out or not by itself.
+#[derive(Default)]
+struct Unsent(Vec<(Batch, Weak<Outcome>)>);
 
 enum Attempt<'a> {
     Done(Vec<Decided<'a>>),
+    /// Others were at the same memories.
+    Contended,
     /// Another rollout has come in force since its memories were asked for.
     Outdated,
     /// Its first update forgets a message that may not be out yet.
@@ -78,10 +78,23 @@ impl Remembering {
         tasks: &[Task<'a>],
     ) -> Result<Vec<Decided<'a>>> {
         let Shared { metrics, health, .. } = &self.shared;
+        let mut pauses = Pauses::default();
         loop {
-            let attempt = || self.attempt(deciding, sending, sink, tasks);
+            let attempt = || async {
+                match self.attempt(deciding, sending, sink, tasks).await {
+                    Err(error) if error.is::<Contended>() => {
+                        tracing::debug!(error = format!("{error:#}"), "deciding again");
+                        Ok(Attempt::Contended)
+                    }
+                    result => result,
+                }
+            };
             match until_done("keeping memories", metrics, health, attempt).await {
                 Attempt::Done(decided) => return Ok(decided),
+                Attempt::Contended => {
+                    metrics.retries.with_label_values(&["keeping memories"]).inc();
+                    tokio::time::sleep(pauses.advance()).await;
+                }
                 Attempt::Outdated => (),
                 Attempt::TooEarly => self.all_out().await,
                 Attempt::StoodStill => {
@@ -130,25 +143,50 @@ impl Remembering {
             return Ok(Attempt::TooEarly);
         }
         let began = Instant::now();
-        let changed: Vec<_> = changed.iter().map(|(key, memory)| (*key, memory.to_bytes())).collect();
+        let changed: HashMap<_, _> = changed.iter().map(|(key, memory)| (*key, memory.to_bytes())).collect();
+        // Before it can be seen what is kept, so that nothing forgets it too early.
+        let mut noted = self.note(sent);
         unit.keep(&changed).await?;
+        noted.is_kept = true;
         metrics.time("keep", began);
         metrics.memories.with_label_values(&["kept"]).inc_by(changed.len() as u64);
         metrics.repeats.inc_by(repeats);
-        self.unsent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
         Ok(Attempt::Done(decided))
     }
 
-    /// The batches whose messages are not all out yet.
-    fn unsent(&self) -> Vec<Batch> {
+    fn note(&self, sent: Unsent) -> Noted<'_> {
+        let sent = Arc::new(sent);
         let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
-        unsent.retain(Unsent::is_under_way);
-        unsent.iter().map(|unsent| unsent.batch.clone()).collect()
+        unsent.push(sent.clone());
+        Noted { unsent: &self.unsent, sent, is_kept: false }
+    }
+
+    /// The units whose messages are not all out yet.
+    fn unsent(&self) -> Vec<Arc<Unsent>> {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        unsent.retain(|unsent| unsent.is_under_way());
+        unsent.clone()
     }
 
     async fn all_out(&self) {
         while !self.unsent().is_empty() {
             tokio::time::sleep(WHILE_NOT_OUT).await;
+        }
+    }
+}
+
+/// Messages that are noted as not out, which comes to nothing where their unit does.
+struct Noted<'r> {
+    unsent: &'r Mutex<Vec<Arc<Unsent>>>,
+    sent: Arc<Unsent>,
+    is_kept: bool,
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+            unsent.retain(|other| !Arc::ptr_eq(other, &self.sent));
         }
     }
 }
@@ -161,27 +199,51 @@ fn keys<'a>(task: &Task<'a>, current: &Current) -> Option<MemoryKeys<'a>> {
 }
 
 impl Unsent {
-    fn is_under_way(&self) -> bool {
-        self.outcomes.iter().filter_map(Weak::upgrade).any(|outcome| !outcome.is_out())
+    fn add(&mut self, decision: &MemoryDecision<'_>, outcome: &Arc<Outcome>) {
+        let mut batch = Batch::default();
+        batch.add(decision);
+        self.0.push((batch, Arc::downgrade(outcome)));
     }
+
+    /// Whether the decision would forget a message that is not out.
+    fn must_be_out_before(&self, decision: &MemoryDecision<'_>) -> bool {
+        self.0.iter().any(|(batch, outcome)| batch.must_end_before(decision) && is_under_way(outcome))
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.0.iter().any(|(_, outcome)| is_under_way(outcome))
+    }
+}
+
+fn is_under_way(outcome: &Weak<Outcome>) -> bool {
+    outcome.upgrade().is_some_and(|outcome| !outcome.is_out())
 }
 
 /// Decisions that follow each other, each with the memories that the one before leaves.
 struct Sequence<'s, 'a> {
     unit: &'s Unit,
-    unsent: &'s [Batch],
+    unsent: &'s [Arc<Unsent>],
     completeness: Completeness,
     changed: HashMap<MemoryKey, Memory>,
     decided: Vec<Decided<'a>>,
+    batch: Batch,
     sent: Unsent,
     repeats: u64,
 }
 
 impl<'s, 'a> Sequence<'s, 'a> {
-    fn new(unit: &'s Unit, unsent: &'s [Batch], completeness: Completeness) -> Self {
-        let sent = Unsent { batch: Batch::default(), outcomes: Vec::new() };
-        let changed = HashMap::new();
-        Self { unit, unsent, completeness, changed, decided: Vec::new(), sent, repeats: 0 }
+    fn new(unit: &'s Unit, unsent: &'s [Arc<Unsent>], completeness: Completeness) -> Self {
+        let (changed, sent) = (HashMap::new(), Unsent::default());
+        Self {
+            unit,
+            unsent,
+            completeness,
+            changed,
+            decided: Vec::new(),
+            sent,
+            batch: Batch::default(),
+            repeats: 0,
+        }
     }
 
     /// Decides about the next update; false if the unit has to end before it.
@@ -221,7 +283,8 @@ impl<'s, 'a> Sequence<'s, 'a> {
             return true;
         }
         if let Some(decision) = &outcome.decision {
-            if self.unsent.iter().chain([&self.sent.batch]).any(|batch| batch.must_end_before(decision)) {
+            let is_too_early = || self.unsent.iter().any(|unsent| unsent.must_be_out_before(decision));
+            if !decision.forgotten().is_empty() && (self.batch.must_end_before(decision) || is_too_early()) {
                 return false;
             }
             self.take(task, decision);
@@ -243,8 +306,8 @@ impl<'s, 'a> Sequence<'s, 'a> {
         if !decision.messages_somebody() {
             return;
         }
-        self.sent.batch.add(decision);
-        self.sent.outcomes.push(Arc::downgrade(task.outcome));
+        self.batch.add(decision);
+        self.sent.add(decision, task.outcome);
         // A first message is a change of the memory.
         if decision.changed().next().is_none() {
             self.repeats += 1;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures_util::future::try_join;
 use idgroup::ProfileUpdate;
 
 use crate::allowance::Allowance;
@@ -78,7 +79,7 @@ impl Sync {
             })
             .collect();
         match &self.remembering {
-            Some(remembering) => self.remember(remembering, sink, &tasks).await,
+            Some(remembering) => self.remember(remembering, sink, tasks).await,
             None => self.infer(sink, &tasks).await,
         }
     }
@@ -98,9 +99,28 @@ impl Sync {
         Ok(tasks.len())
     }
 
-    /// In units, by what is remembered. What is not written when a transaction has enough is decided again, and
-    /// is the same.
-    async fn remember(&self, remembering: &Remembering, sink: &Sink, tasks: &[Task<'_>]) -> Result<usize> {
+    /// By what is remembered. Updates of the even and of the odd partitions go side by side, as in two workers, so
+    /// that one half is worked on while the other waits for the database.
+    async fn remember(&self, remembering: &Remembering, sink: &Sink, tasks: Vec<Task<'_>>) -> Result<usize> {
+        if self.shared.pipeline.transactional {
+            return self.remember_in_units(remembering, sink, &tasks).await;
+        }
+        let count = tasks.len();
+        let (even, odd): (Vec<_>, Vec<_>) =
+            tasks.into_iter().partition(|task| task.outcome.record.partition % 2 == 0);
+        let halves = [&even, &odd].map(|half| self.remember_in_units(remembering, sink, half));
+        let [even, odd] = halves;
+        try_join(even, odd).await?;
+        Ok(count)
+    }
+
+    /// What is not written when a transaction has enough is decided again, and is the same.
+    async fn remember_in_units(
+        &self,
+        remembering: &Remembering,
+        sink: &Sink,
+        tasks: &[Task<'_>],
+    ) -> Result<usize> {
         let mut done = 0;
         while done < tasks.len() {
             let unit = remembering.decide(&self.deciding, &self.sending, sink, &tasks[done..]).await?;

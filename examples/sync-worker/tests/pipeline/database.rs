@@ -93,9 +93,20 @@ impl Server {
         self.directory.join(name).display().to_string()
     }
 
+    /// One that loses nothing with its machine, as those that figures are of, with more of its options.
+    pub fn start_durable(options: &str) -> Self {
+        let server = Self::prepare();
+        server.go_on_with(options);
+        server
+    }
+
     /// Starts it again where it stopped.
     pub fn go_on(&self) {
-        let options = format!("-h 127.0.0.1 -p {} -k {} -c fsync=off", self.port, self.directory.display());
+        self.go_on_with("-c fsync=off");
+    }
+
+    fn go_on_with(&self, options: &str) {
+        let options = format!("-h 127.0.0.1 -p {} -k {} {options}", self.port, self.directory.display());
         let log = self.directory.join("log");
         run(&mut self.tool(
             "pg_ctl",

@@ -4,9 +4,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::database::shared;
+use crate::database::{Database, Server, shared};
 use crate::kafka::{Broker, Pipeline};
-use crate::load::{ROLLOUT_FOR_ALL, generate, load_destinations};
+use crate::load::{ROLLOUT_FOR_ALL, computed, generate, load_destinations};
 use crate::process::{Worker, wait_until};
 
 const UPDATES: usize = 100_000;
@@ -93,6 +93,77 @@ pub fn measure(pipeline: &Pipeline, stages: &str, compare: bool, transactional: 
     for name in ["idgroup_step_seconds", "idgroup_stage_seconds"] {
         percentiles(&worker.page("/metrics").1, name);
     }
+}
+
+/// What it costs to remember, with a database that loses nothing: updates about few people, of whom all is
+/// remembered soon, and about as many as there are updates.
+#[test]
+#[ignore = "figures are for a quiet machine"]
+fn memories_of_one_worker_on_one_core() {
+    let server = Server::start_durable(DATABASE_OPTIONS);
+    for people in [500, UPDATES] {
+        for memories in ["off", "partial"] {
+            let database = server.database(&format!("memories_{people}_{memories}"));
+            database.store_destinations(&load_destinations());
+            database.execute(ROLLOUT_FOR_ALL);
+            let broker = Broker::start(16);
+            fill(&broker, people);
+            let worker = start_on_last_processor(&broker, &database, memories);
+            let done = "idgroup_stage_seconds_count{stage=\"sync\"}";
+            wait_until("the first update", PATIENCE, || worker.metric(done) > 0.0);
+            let (began, first) = (Instant::now(), worker.metric(done));
+            let processor = worker.processor_seconds();
+            wait_until("all updates", PATIENCE, || {
+                sleep(Duration::from_millis(50));
+                worker.metric(done) >= UPDATES as f64
+            });
+            let (took, updates) = (began.elapsed().as_secs_f64(), UPDATES as f64 - first);
+            let processor = worker.processor_seconds() - processor;
+            println!(
+                "\n## {people} people, memories {memories}: {:.0} updates/s, {:.1} µs of processor time each, {} MiB at most",
+                updates / took,
+                processor / updates * 1e6,
+                worker.memory("VmHWM") / 1024
+            );
+            println!(
+                "{} memories kept in {}",
+                database.text("select count(*)::text from memories where memory <> ''"),
+                database.text("select pg_size_pretty(pg_total_relation_size('memories'))")
+            );
+            percentiles(&worker.page("/metrics").1, "idgroup_step_seconds");
+        }
+    }
+}
+
+/// See the manual.
+const DATABASE_OPTIONS: &str = "-c fsync=on -c synchronous_commit=on -c shared_buffers=512MB \
+    -c max_wal_size=4GB -c checkpoint_timeout=15min -c wal_compression=on";
+
+fn fill(broker: &Broker, people: usize) {
+    let input = broker.input();
+    for n in 0..UPDATES {
+        let mut update: serde_json::Value = serde_json::from_slice(&computed(n).payload).unwrap();
+        let profile = format!("use_{}", n % people);
+        update["profile_id"] = profile.clone().into();
+        update["external_ids"] = (0..1 + n % people % 4)
+            .map(|id| {
+                serde_json::json!({"type": (["email", "phone", "user_id"][id % 3]),
+                    "id": format!("{profile}.{id}@example.com"),
+                    "created_at": format!("2026-01-0{}T10:00:00Z", id + 1)})
+            })
+            .collect();
+        input.send("identified-output", &profile, Some(update.to_string().as_bytes()));
+    }
+    input.flush();
+}
+
+fn start_on_last_processor(broker: &Broker, database: &Database, memories: &str) -> Worker {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let mut command = Command::new("taskset");
+    command.args(["-c", &(processors - 1).to_string(), env!("CARGO_BIN_EXE_sync-worker")]);
+    let worker = Worker::start_by(command, broker, database, &["--stages", "sync", "--memories", memories]);
+    wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
+    worker
 }
 
 /// Upper bounds of percentiles, from the buckets of a histogram.
