@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -128,6 +128,16 @@ impl Pipeline {
 impl Input {
     pub fn send(&self, topic: &str, key: &str, payload: Option<&[u8]>) {
         self.send_at(None, topic, key, payload);
+    }
+
+    /// With these headers.
+    pub fn send_with(&self, topic: &str, key: &str, headers: &[(&str, &str)], payload: &[u8]) {
+        let topic = format!("{}{topic}", self.prefix);
+        let add =
+            |all: OwnedHeaders, &(key, value): &(&str, &str)| all.insert(Header { key, value: Some(value) });
+        let headers = headers.iter().fold(OwnedHeaders::new(), add);
+        let record = BaseRecord::to(&topic).key(key).payload(payload).headers(headers);
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
     }
 
     /// With this time, in milliseconds since the epoch.

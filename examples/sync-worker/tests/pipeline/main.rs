@@ -1,15 +1,19 @@
 //! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
+mod calls;
 mod certificates;
 mod changes;
+mod claims;
 mod crashes;
 mod database;
 mod decisions;
+mod deliver;
 mod endpoint;
 mod figures;
 mod kafka;
 mod load;
 mod memories;
+mod parking;
 mod people;
 mod process;
 mod real;
