@@ -87,7 +87,7 @@ impl Worker {
 
     /// `STOP` makes it stand still, and `CONT` go on.
     pub fn signal(&self, name: &str) {
-        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        signal(self.child.id(), name);
     }
 
     /// How it has ended, if it has.
@@ -132,6 +132,11 @@ impl Worker {
     pub fn processor_seconds(&self) -> f64 {
         processor_seconds(self.child.id())
     }
+}
+
+/// Sends a signal to a process of this one's own.
+pub fn signal(process: u32, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
 }
 
 /// Those of any process; none of one that has ended.

@@ -1,6 +1,6 @@
 //! What everybody was sent in each stay, against what was owed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::people::owed::{DESTINATIONS, Owed};
@@ -48,6 +48,8 @@ pub struct Account {
     pub astray: usize,
     pub altered: usize,
     pub repeats: usize,
+    /// How often something failed, by what.
+    pub faults: BTreeMap<&'static str, usize>,
     /// The first that went wrong, told.
     pub wrong: Vec<String>,
 }
@@ -65,14 +67,6 @@ impl Received {
         } else {
             self.messages.insert(message);
         }
-    }
-
-    pub fn len(&self) -> usize {
-        self.messages.len()
-    }
-
-    pub fn messages(&self) -> impl Iterator<Item = &Message> {
-        self.messages.iter()
     }
 }
 
@@ -179,6 +173,7 @@ impl fmt::Display for Account {
             ("profiles", self.profiles),
             ("updates", self.updates),
             ("stays", self.stays),
+            ("faults", self.faults.values().sum()),
             ("messages owed", self.owed),
             ("messages sent", self.sent),
             ("of these to IDs that came after the stay", self.to_later_ids),
@@ -189,6 +184,9 @@ impl fmt::Display for Account {
             ("altered", self.altered),
         ] {
             writeln!(f, "| {name:<42} | {count:>9} |")?;
+        }
+        for (fault, count) in &self.faults {
+            writeln!(f, "| . {fault:<40} | {count:>9} |")?;
         }
         self.wrong.iter().try_for_each(|wrong| writeln!(f, "{wrong}"))
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::database::Server;
 use crate::endpoint::{Endpoint, Fault};
-use crate::process::Worker;
+use crate::process::{Worker, signal};
 use crate::real::cluster::{BROKERS, Cluster};
 
 /// So many workers run each stage.
@@ -41,7 +41,7 @@ impl<'a> Nemesis<'a> {
         let mut kinds: Vec<usize> = Vec::new();
         while Instant::now() < until {
             if kinds.is_empty() {
-                kinds.extend(0..8);
+                kinds.extend(0..9);
                 self.random.shuffle(&mut kinds);
             }
             match kinds.pop() {
@@ -52,6 +52,7 @@ impl<'a> Nemesis<'a> {
                 Some(4) => self.crash_database(),
                 Some(5) => self.shut_the_door(),
                 Some(6) => self.lose_answers(),
+                Some(7) => self.freeze_database(),
                 _ => self.kill_a_stage(),
             }
             self.start_again();
@@ -68,14 +69,6 @@ impl<'a> Nemesis<'a> {
                 self.count("workers that ended by themselves");
             }
         }
-    }
-
-    pub fn faults(&self) -> usize {
-        self.faults.values().sum()
-    }
-
-    pub fn metric(&self, name: &str) -> f64 {
-        self.workers.iter().map(|(_, worker)| worker.metric(name)).sum()
     }
 
     /// Ends all workers as they should end.
@@ -114,13 +107,22 @@ impl<'a> Nemesis<'a> {
         sleep(Duration::from_secs(2));
     }
 
-    /// For longer than its group waits, so that another has its partitions when it goes on.
+    /// For longer than its group waits, so that another has its partitions when it goes on: half of the times
+    /// one that has just started, because the stage's others were killed meanwhile.
     fn freeze_worker(&mut self) {
         let position = self.any_worker();
         self.workers[position].1.signal("STOP");
-        sleep(Duration::from_secs(8));
-        self.workers[position].1.signal("CONT");
         self.count("workers frozen");
+        sleep(Duration::from_secs(4));
+        if self.random.bool() {
+            let first = position / WORKERS * WORKERS;
+            for other in (first..first + WORKERS).filter(|other| *other != position) {
+                self.replace(other).kill();
+                self.count("workers killed");
+            }
+        }
+        sleep(Duration::from_secs(5));
+        self.workers[position].1.signal("CONT");
     }
 
     fn kill_broker(&mut self) {
@@ -152,6 +154,15 @@ impl<'a> Nemesis<'a> {
         self.server.go_on();
     }
 
+    /// Its connections stay open, and nothing comes of what they are asked.
+    fn freeze_database(&mut self) {
+        let processes = self.server.processes();
+        processes.iter().for_each(|process| signal(*process, "STOP"));
+        self.count("freezes of the database");
+        sleep(Duration::from_secs(4));
+        processes.iter().for_each(|process| signal(*process, "CONT"));
+    }
+
     fn shut_the_door(&mut self) {
         let fault = match self.random.u8(..3) {
             0 => Fault::Status(503),
@@ -159,7 +170,8 @@ impl<'a> Nemesis<'a> {
             _ => Fault::CutRequest,
         };
         self.endpoint.fail(Some(fault));
-        sleep(Duration::from_secs(4));
+        // Long enough for deliveries to be parked.
+        sleep(Duration::from_secs(5));
         self.endpoint.fail(None);
         self.count("outages of the endpoint");
     }

@@ -25,11 +25,11 @@ const REPLICAS: f64 = 3.0;
 /// What the figures are scaled to.
 const PER_SECOND: f64 = 1e6;
 
-/// A stage, the topics that it reads, and the step of its metrics that each batch takes once.
-const STAGES: [(&str, &[&str], &str); 3] = [
-    ("identify", &["compute-output"], "look_up"),
-    ("sync", &["identified-output"], "recall"),
-    ("deliver", &["outbound-calls"], "post"),
+/// A stage, the topic that it reads, and the metric that counts its batches.
+const STAGES: [(&str, &str, &str); 3] = [
+    ("identify", "compute-output", "idgroup_step_seconds_count{flow=\"pipeline\",step=\"look_up\"}"),
+    ("sync", "identified-output", "idgroup_step_seconds_count{flow=\"pipeline\",step=\"parse\"}"),
+    ("deliver", "outbound-calls", "idgroup_posts_total"),
 ];
 
 struct Setting<'a> {
@@ -78,7 +78,7 @@ fn sizing_with_one_two_and_three_workers() {
         );
         println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         let stages =
-            STAGES.map(|(stage, topics, step)| (stage, setting.measure(stage, topics, step, workers)));
+            STAGES.map(|(stage, topic, batches)| (stage, setting.measure(stage, topic, batches, workers)));
         setting.print_topics();
         setting.print_tables();
         print_scaled(&stages);
@@ -113,8 +113,8 @@ impl Setting<'_> {
     }
 
     /// Has a stage do all that waits for it. Returns what that took for each of the records.
-    fn measure(&self, stage: &str, topics: &[&str], step: &str, count: usize) -> (f64, Spent) {
-        let records: f64 = topics.iter().map(|topic| self.records(topic)).sum();
+    fn measure(&self, stage: &str, topic: &str, batches: &str, count: usize) -> (f64, Spent) {
+        let records = self.records(topic);
         let (url, key) = (self.endpoint.url(), key_file("sizing"));
         let mut arguments = vec!["--stages", stage];
         match stage {
@@ -127,13 +127,13 @@ impl Setting<'_> {
         let sum = |name: &str| workers.iter().map(|worker| worker.metric(name)).sum::<f64>();
         let done = format!("idgroup_stage_seconds_count{{stage=\"{stage}\"}}");
         wait_until("the first record", PATIENCE, || sum(&done) > 0.0);
-        let (began, first, before) = (Instant::now(), sum(&done), self.spent(&workers, step));
+        let (began, first, before) = (Instant::now(), sum(&done), self.spent(&workers, batches));
         wait_until("all records", PATIENCE, || {
             sleep(Duration::from_millis(100));
             sum(&done) >= records
         });
         let (took, records) = (began.elapsed().as_secs_f64(), records - first);
-        let spent = self.spent(&workers, step).since(&before).by(records);
+        let spent = self.spent(&workers, batches).since(&before).by(records);
         println!(
             "| {stage} | {records:.0} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} |",
             records / took,
@@ -148,16 +148,15 @@ impl Setting<'_> {
         (records, spent)
     }
 
-    fn spent(&self, workers: &[Worker], step: &str) -> Spent {
+    fn spent(&self, workers: &[Worker], batches: &str) -> Spent {
         let seconds = |processes: Vec<u32>| processes.into_iter().map(processor_seconds).sum();
-        let batches = format!("idgroup_step_seconds_count{{flow=\"pipeline\",step=\"{step}\"}}");
         Spent {
             workers: workers.iter().map(Worker::processor_seconds).sum(),
             brokers: seconds(self.cluster.processes()),
             database: seconds(self.server.processes()),
             statements: self.number("select sum(calls) from pg_stat_statements"),
             written: self.number("select pg_current_wal_lsn() - '0/0'"),
-            batches: workers.iter().map(|worker| worker.metric(&batches)).sum(),
+            batches: workers.iter().map(|worker| worker.metric(batches)).sum(),
         }
     }
 
@@ -177,7 +176,7 @@ impl Setting<'_> {
     fn print_topics(&self) {
         println!("\n| topic | records an update | bytes a record, compressed |\n|---|---:|---:|");
         let updates = self.records("compute-output");
-        for topic in STAGES.iter().flat_map(|(_, topics, _)| *topics) {
+        for (_, topic, _) in STAGES {
             let records = self.records(topic);
             let bytes = self.cluster.bytes_of(&format!("{}{topic}", self.pipeline.prefix)) as f64 / REPLICAS;
             println!("| {topic} | {:.2} | {:.0} |", records / updates, bytes / records.max(1.0));
