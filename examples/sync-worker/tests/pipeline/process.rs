@@ -134,9 +134,10 @@ impl Worker {
     }
 }
 
-/// Sends a signal to a process of this one's own.
+/// Sends a signal to a process that a test has started, if it is still there.
 pub fn signal(process: u32, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
+    let mut kill = Command::new("kill");
+    kill.args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
 /// Those of any process; none of one that has ended.

@@ -19,7 +19,7 @@ use crate::process::{Worker, processor_seconds, wait_until};
 use crate::real::cluster::{Cluster, alone};
 
 const UPDATES: usize = 60_000;
-const PROFILES: usize = 10_000;
+const PROFILES: usize = 30_000;
 const PATIENCE: Duration = Duration::from_secs(300);
 const REPLICAS: f64 = 3.0;
 /// What the figures are scaled to.
@@ -103,8 +103,8 @@ impl Setting<'_> {
         let mut store = Store::new(self.database);
         steps.chunks(500).for_each(|steps| store.keep(&world, steps));
         let input = self.pipeline.input();
-        for update in steps.iter().flat_map(|step| &step.updates) {
-            let update = &world.updates[*update];
+        for update in spread(&world, steps.iter().flat_map(|step| &step.updates).copied()) {
+            let update = &world.updates[update];
             let payload = serde_json::to_vec(&update.json()).unwrap();
             input.send("compute-output", &update.key(), Some(&payload));
         }
@@ -219,6 +219,20 @@ impl Spent {
             batches: self.batches / records,
         }
     }
+}
+
+/// First one update of everybody, then the next of each: as if they came over days, and not as if whole stays
+/// came at once, which would end a unit of work after each of their messages.
+fn spread(world: &World, updates: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut turns = vec![0; world.people()];
+    let turn_of = |update: usize| {
+        let turn = &mut turns[world.updates[update].person];
+        *turn += 1;
+        (*turn, update)
+    };
+    let mut spread: Vec<(usize, usize)> = updates.map(turn_of).collect();
+    spread.sort_by_key(|(turn, _)| *turn);
+    spread.into_iter().map(|(_, update)| update).collect()
 }
 
 /// Of an update, where a stage has more or fewer records than there are updates.
