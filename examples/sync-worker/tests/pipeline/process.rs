@@ -140,13 +140,13 @@ pub fn signal(process: u32, name: &str) {
     kill.args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
-/// Those of any process; none of one that has ended.
+/// Those of any process and of its children that have ended; none of one that has ended itself.
 pub fn processor_seconds(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let Some((_, fields)) = stat.rsplit_once(") ") else { return 0.0 };
     let fields: Vec<&str> = fields.split(' ').collect();
     let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
+    (11..=14).map(ticks).sum::<f64>() / 100.0
 }
 
 impl Drop for Worker {

@@ -94,7 +94,7 @@ impl Account {
                 }
             }
         }
-        for destination in 0..DESTINATIONS.len() {
+        for (destination, _) in DESTINATIONS.iter().enumerate() {
             account.count(world, &owed, destination, |stay| own[stay][destination]);
         }
         account

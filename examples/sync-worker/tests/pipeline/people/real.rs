@@ -93,7 +93,8 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
     let mut account = Account::of(&people.world, &people.received);
     account.faults = std::mem::take(&mut nemesis.faults);
     // Past the test harness, which keeps to itself what a test that passes prints.
-    writeln!(stdout(), "\n## {name}, {seconds} s, seed {seed}\n\n{account}").unwrap();
+    let table = format!("\n## {name}, {seconds} s, seed {seed}\n\n{account}\n");
+    stdout().write_all(table.as_bytes()).unwrap();
     nemesis.terminate();
     account
 }
