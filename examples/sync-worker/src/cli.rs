@@ -137,7 +137,7 @@ pub struct DeliverOptions {
     #[arg(long, env = "POST_TIMEOUT", default_value_t = 15)]
     pub post_timeout: u64,
     /// After how many seconds of failures calls go into the database, to be posted from there
-    #[arg(long, env = "PARK_AFTER", default_value_t = 20)]
+    #[arg(long, env = "PARK_AFTER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub park_after: u64,
     /// What is kept of calls in the database, for endpoints that don't drop repeats
     #[arg(long, env = "CLAIMS", default_value = "off")]
@@ -243,8 +243,8 @@ pub struct Pipeline {
     /// Comparisons of more messages than this are refused
     #[arg(long, env = "COMPARE_UP_TO", default_value_t = 1_000_000)]
     pub compare_up_to: u64,
-    /// How many updates share one look-up, and in transactions one commit
-    #[arg(long, env = "BATCH", default_value_t = 256)]
+    /// How many updates share one look-up and one unit of work, and in transactions one commit
+    #[arg(long, env = "BATCH", default_value_t = 1_024)]
     pub batch: usize,
     /// How much memory each stage spends on updates that are under way, in MiB
     #[arg(long, env = "IN_FLIGHT_MIB", default_value_t = 32)]

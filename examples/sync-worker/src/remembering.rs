@@ -33,6 +33,14 @@ pub struct Remembering {
     shared: Shared,
 }
 
+/// Updates to decide about, and by what means.
+pub struct Work<'w, 'a> {
+    pub deciding: &'w Deciding,
+    pub sending: &'w Sending,
+    pub sink: &'w Sink,
+    pub tasks: &'w [Task<'a>],
+}
+
 /// What is decided about an update.
 pub enum Decided<'a> {
     /// It is sent this.
@@ -70,18 +78,12 @@ impl Remembering {
     }
 
     /// Decides about updates from the first on, at least one, and keeps their memories.
-    pub async fn decide<'a>(
-        &self,
-        deciding: &Deciding,
-        sending: &Sending,
-        sink: &Sink,
-        tasks: &[Task<'a>],
-    ) -> Result<Vec<Decided<'a>>> {
+    pub async fn decide<'a>(&self, work: &Work<'_, 'a>) -> Result<Vec<Decided<'a>>> {
         let Shared { metrics, health, .. } = &self.shared;
         let mut pauses = Pauses::default();
         loop {
             let attempt = || async {
-                match self.attempt(deciding, sending, sink, tasks).await {
+                match self.attempt(work).await {
                     Err(error) if error.is::<Contended>() => {
                         tracing::debug!(error = format!("{error:#}"), "deciding again");
                         Ok(Attempt::Contended)
@@ -104,37 +106,23 @@ impl Remembering {
         }
     }
 
-    async fn attempt<'a>(
-        &self,
-        deciding: &Deciding,
-        sending: &Sending,
-        sink: &Sink,
-        tasks: &[Task<'a>],
-    ) -> Result<Attempt<'a>> {
-        let metrics = &self.shared.metrics;
-        let current = deciding.in_force().await;
-        let wanted: Vec<Option<MemoryKeys<'a>>> = tasks.iter().map(|task| keys(task, &current)).collect();
-        let mut keys: Vec<MemoryKey> = wanted.iter().flatten().flat_map(MemoryKeys::iter).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let began = Instant::now();
-        let unit = self.memories.begin(keys).await?;
-        metrics.time("recall", began);
-        metrics.memories.with_label_values(&["read"]).inc_by(unit.len() as u64);
-        // Whoever has the partitions now waits for these locks, or has been waited for.
-        let oldest = tasks.iter().map(|task| task.outcome.record.read_at).min();
+    async fn attempt<'a>(&self, work: &Work<'_, 'a>) -> Result<Attempt<'a>> {
+        let current = work.deciding.in_force().await;
+        let wanted: Vec<Option<MemoryKeys<'a>>> =
+            work.tasks.iter().map(|task| keys(task, &current)).collect();
+        let unit = self.begin(&wanted).await?;
+        // From here on, whoever has the partitions by now waits for this unit, or it fails.
+        let oldest = work.tasks.iter().map(|task| task.outcome.record.read_at).min();
         if oldest.is_some_and(|then| self.pulse.has_stood_still_since(then)) {
             return Ok(Attempt::StoodStill);
         }
-        if !deciding.is_in_force(&current) {
+        if !work.deciding.is_in_force(&current) {
             return Ok(Attempt::Outdated);
         }
         let unsent = self.unsent();
         let mut sequence = Sequence::new(&unit, &unsent, self.completeness);
-        for (task, keys) in tasks.iter().zip(wanted) {
-            if !sequence.goes_on(task, keys, &current, deciding, |task, routed| {
-                sending.check(sink, task.outcome, routed)
-            }) {
+        for (task, keys) in work.tasks.iter().zip(wanted) {
+            if !sequence.goes_on(work, task, keys, &current) {
                 break;
             }
         }
@@ -142,16 +130,32 @@ impl Remembering {
         if decided.is_empty() {
             return Ok(Attempt::TooEarly);
         }
+        self.keep(unit, &changed, sent).await?;
+        self.shared.metrics.repeats.inc_by(repeats);
+        Ok(Attempt::Done(decided))
+    }
+
+    async fn begin(&self, wanted: &[Option<MemoryKeys<'_>>]) -> Result<Unit> {
+        let began = Instant::now();
+        let mut keys: Vec<MemoryKey> = wanted.iter().flatten().flat_map(MemoryKeys::iter).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let unit = self.memories.begin(keys).await?;
+        self.shared.metrics.time("recall", began);
+        self.shared.metrics.memories.with_label_values(&["read"]).inc_by(unit.len() as u64);
+        Ok(unit)
+    }
+
+    async fn keep(&self, unit: Unit, changed: &HashMap<MemoryKey, Memory>, sent: Unsent) -> Result<()> {
         let began = Instant::now();
         let changed: HashMap<_, _> = changed.iter().map(|(key, memory)| (*key, memory.to_bytes())).collect();
-        // Before it can be seen what is kept, so that nothing forgets it too early.
+        // Noted before others can see what is kept, so that they don't forget it too early.
         let mut noted = self.note(sent);
         unit.keep(&changed).await?;
         noted.is_kept = true;
-        metrics.time("keep", began);
-        metrics.memories.with_label_values(&["kept"]).inc_by(changed.len() as u64);
-        metrics.repeats.inc_by(repeats);
-        Ok(Attempt::Done(decided))
+        self.shared.metrics.time("keep", began);
+        self.shared.metrics.memories.with_label_values(&["kept"]).inc_by(changed.len() as u64);
+        Ok(())
     }
 
     fn note(&self, sent: Unsent) -> Noted<'_> {
@@ -249,47 +253,30 @@ impl<'s, 'a> Sequence<'s, 'a> {
     /// Decides about the next update; false if the unit has to end before it.
     fn goes_on(
         &mut self,
+        work: &Work<'_, 'a>,
         task: &Task<'a>,
         keys: Option<MemoryKeys<'a>>,
         current: &Current,
-        deciding: &Deciding,
-        fits: impl Fn(&Task<'a>, &Routed<'a>) -> Result<(), String>,
     ) -> bool {
-        if !task.outcome.record.is_current() {
-            self.decided.push(Decided::LeftAlone);
-            return true;
-        }
-        let known = match &task.known {
-            Ok(known) => known,
-            Err(error) => {
-                self.decided.push(Decided::Unusable(error.clone()));
-                return true;
-            }
+        let decided = match (&task.known, keys) {
+            _ if !task.outcome.record.is_current() => Decided::LeftAlone,
+            (Err(error), _) => Decided::Unusable(error.clone()),
+            (Ok(known), None) => Decided::Routed(work.deciding.decide_by(current, known)),
+            (Ok(known), Some(keys)) => match keys.try_recall(|key| self.memory(key)) {
+                Ok(recalled) => {
+                    let outcome = work.deciding.decide_recalled(current, known, recalled, self.completeness);
+                    match work.sending.check(work.sink, task.outcome, &outcome.routed) {
+                        Ok(()) if self.take(task, outcome.decision.as_ref()) => {
+                            Decided::Routed(outcome.routed)
+                        }
+                        Ok(()) => return false,
+                        Err(error) => Decided::Unusable(error),
+                    }
+                }
+                Err(error) => Decided::Unusable(format!("it can't be decided about: {error}")),
+            },
         };
-        let Some(keys) = keys else {
-            self.decided.push(Decided::Routed(deciding.decide_by(current, known)));
-            return true;
-        };
-        let recalled = match keys.try_recall(|key| self.memory(key)) {
-            Ok(recalled) => recalled,
-            Err(error) => {
-                self.decided.push(Decided::Unusable(format!("it can't be decided about: {error}")));
-                return true;
-            }
-        };
-        let outcome = deciding.decide_recalled(current, known, recalled, self.completeness);
-        if let Err(error) = fits(task, &outcome.routed) {
-            self.decided.push(Decided::Unusable(error));
-            return true;
-        }
-        if let Some(decision) = &outcome.decision {
-            let is_too_early = || self.unsent.iter().any(|unsent| unsent.must_be_out_before(decision));
-            if !decision.forgotten().is_empty() && (self.batch.must_end_before(decision) || is_too_early()) {
-                return false;
-            }
-            self.take(task, decision);
-        }
-        self.decided.push(Decided::Routed(outcome.routed));
+        self.decided.push(decided);
         true
     }
 
@@ -301,16 +288,21 @@ impl<'s, 'a> Sequence<'s, 'a> {
         }
     }
 
-    fn take(&mut self, task: &Task<'a>, decision: &MemoryDecision<'a>) {
+    /// Takes what is to be remembered; false, and nothing is taken, if that would forget a message that is not
+    /// out.
+    fn take(&mut self, task: &Task<'a>, decision: Option<&MemoryDecision<'a>>) -> bool {
+        let Some(decision) = decision else { return true };
+        let is_too_early = || self.unsent.iter().any(|unsent| unsent.must_be_out_before(decision));
+        if !decision.forgotten().is_empty() && (self.batch.must_end_before(decision) || is_too_early()) {
+            return false;
+        }
         self.changed.extend(decision.changed().map(|(key, memory)| (*key, memory.clone())));
-        if !decision.messages_somebody() {
-            return;
+        if decision.messages_somebody() {
+            self.batch.add(decision);
+            self.sent.add(decision, task.outcome);
+            // A first message is a change of the memory.
+            self.repeats += u64::from(decision.changed().next().is_none());
         }
-        self.batch.add(decision);
-        self.sent.add(decision, task.outcome);
-        // A first message is a change of the memory.
-        if decision.changed().next().is_none() {
-            self.repeats += 1;
-        }
+        true
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use idgroup::{Amplification, Destinations, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
+use idgroup::{Amplification, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
 use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::calls::Calls;
 use crate::catalog::Catalog;
 use crate::cli::OutboundAs;
-use crate::deciding::takes_long;
+use crate::deciding::{Known, takes_long};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
 use crate::sink::Sink;
@@ -33,20 +33,12 @@ impl Sending {
 
     /// Whether topics take everything that an update is sent as: asked before any of it counts as sent.
     pub fn check(&self, sink: &Sink, outcome: &Outcome, routed: &Routed<'_>) -> Result<(), String> {
-        for event in &routed.events {
-            // An event repeats what its update says, and names destinations. Where that is little, it is not
-            // measured.
-            let names: usize = event.destinations().iter().map(|to| 6 * to.id().len() + 3).sum();
-            if 3 * outcome.record.bytes().len() + names + FIXED_PARTS <= sink.largest {
-                continue;
-            }
-            let mut length = Length(0);
-            serde_json::to_writer(&mut length, event).expect("strings and lists of them are always JSON");
-            if length.0 + event.profile_id().len() + AROUND_EVENT > sink.largest {
-                return Err(format!("an event of {} bytes is more than a topic takes", length.0));
-            }
+        // Calls have a limit of their own, far below that of any topic.
+        if self.shared.pipeline.outbound_as == OutboundAs::Calls {
+            return Ok(());
         }
-        Ok(())
+        let update_bytes = outcome.record.bytes().len();
+        routed.events.iter().try_for_each(|event| fits(event, update_bytes, sink.largest))
     }
 
     /// Hands over everything that an update is sent as, in its order.
@@ -54,10 +46,10 @@ impl Sending {
         &self,
         sink: &Sink,
         outcome: &Arc<Outcome>,
-        update: &ProfileUpdate,
-        destinations: &Destinations,
+        known: &Known<'_>,
         routed: &Routed<'_>,
     ) -> Result<()> {
+        let Known { update, destinations, .. } = known;
         let Shared { metrics, pipeline, .. } = &self.shared;
         let amplification = Amplification::of(&routed.events);
         let lane = amplification.lane(pipeline.slow_above);
@@ -109,6 +101,26 @@ impl Sending {
     }
 }
 
+/// Whether the message of an event has no more bytes than these.
+fn fits(event: &IdGroupEvent<'_>, update_bytes: usize, largest: usize) -> Result<(), String> {
+    if at_most(event, update_bytes) + AROUND_EVENT <= largest {
+        return Ok(());
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, event).expect("strings and lists of them are always JSON");
+    match length.0 + event.profile_id().len() + AROUND_EVENT <= largest {
+        true => Ok(()),
+        false => Err(format!("an event of {} bytes is more than a topic takes", length.0)),
+    }
+}
+
+/// How long an event of an update of so many bytes can be, with its key, without a look at its IDs: it repeats what
+/// its update says, in less than three times as many bytes, and names destinations.
+fn at_most(event: &IdGroupEvent<'_>, update_bytes: usize) -> usize {
+    let names: usize = event.destinations().iter().map(|to| 6 * to.id().len() + 3).sum();
+    3 * update_bytes + names + FIXED_PARTS
+}
+
 /// Counts what is written.
 struct Length(usize);
 
@@ -139,5 +151,51 @@ fn headers(message_id: MessageId, computed_at: Option<&str>) -> OwnedHeaders {
     match computed_at {
         Some(time) => headers.insert(Header { key: "computed_at", value: Some(time) }),
         None => headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use idgroup::{Destinations, decide};
+
+    use super::*;
+
+    /// The shortest JSON that makes long events: names of one byte, IDs that are almost nothing but what is
+    /// added to them, escapes, and destinations whose ids are all escapes.
+    #[test]
+    fn an_event_is_never_longer_than_its_update_lets_expect() {
+        let mut longest = 0.0_f64;
+        for ids in [1, 10, 1_000] {
+            for id in ["", "\\u0001\\\"é"] {
+                let ids: Vec<String> =
+                    (0..ids).map(|n| format!(r#"{{"type":"t","id":"{n}{id}"}}"#)).collect();
+                let json = format!(
+                    r#"{{"id":"u","space_id":"s","profile_id":"p{id}","computation":{{"id":"c"}},"membership":"in","trigger":{{"reason":"value_changed"}},"external_ids":[{}]}}"#,
+                    ids.join(",")
+                );
+                let update: ProfileUpdate = serde_json::from_str(&json).unwrap();
+                let destinations = r#"[{"id":"\u0001\u0002"},{"id":"é\""}]"#;
+                let destinations: Destinations = serde_json::from_str(destinations).unwrap();
+                for event in decide(&update, &destinations) {
+                    let length = serde_json::to_vec(&event).unwrap().len();
+                    let bound = at_most(&event, json.len());
+                    assert!(length + event.profile_id().len() <= bound, "{length} of {bound}");
+                    longest = longest.max(length as f64 / json.len() as f64);
+                }
+            }
+        }
+        assert!(longest > 2.0, "the worst is not among them: {longest}");
+    }
+
+    #[test]
+    fn an_event_fits_to_the_byte() {
+        let json = r#"{"id":"u","space_id":"s","profile_id":"profile","computation":{"id":"c"},"membership":"in","trigger":{"reason":"value_changed"},"external_ids":[{"type":"t","id":"i"}]}"#;
+        let update: ProfileUpdate = serde_json::from_str(json).unwrap();
+        let destinations: Destinations = serde_json::from_str(r#"[{"id":"d"}]"#).unwrap();
+        let [event] = &decide(&update, &destinations)[..] else { panic!("one event") };
+        let length = serde_json::to_vec(event).unwrap().len() + "profile".len() + AROUND_EVENT;
+        assert_eq!(fits(event, json.len(), length), Ok(()));
+        let error = fits(event, json.len(), length - 1).unwrap_err();
+        assert!(error.ends_with("bytes is more than a topic takes"), "{error}");
     }
 }

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
-use crate::remembering::{Decided, Remembering};
+use crate::remembering::{Decided, Remembering, Work};
 use crate::retry::until_done;
 use crate::rollout_config::InForce;
 use crate::sending::Sending;
@@ -47,8 +47,7 @@ impl Sync {
         shared: &Shared,
     ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
-        let deciding = Deciding::new(rollout, shared);
-        let sending = Sending::new(catalog.clone(), shared);
+        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(catalog.clone(), shared));
         Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
@@ -123,8 +122,9 @@ impl Sync {
     ) -> Result<usize> {
         let mut done = 0;
         while done < tasks.len() {
-            let unit = remembering.decide(&self.deciding, &self.sending, sink, &tasks[done..]).await?;
-            for decided in unit {
+            let Self { deciding, sending, .. } = self;
+            let work = Work { deciding, sending, sink, tasks: &tasks[done..] };
+            for decided in remembering.decide(&work).await? {
                 if done > 0 && sink.has_enough() {
                     return Ok(done);
                 }
@@ -142,8 +142,7 @@ impl Sync {
     async fn write(&self, sink: &Sink, task: &Task<'_>, decided: Decided<'_>) -> Result<()> {
         match (decided, &task.known) {
             (Decided::Routed(routed), Ok(known)) => {
-                let Known { update, destinations, .. } = known;
-                self.sending.send(sink, task.outcome, update, destinations, &routed).await?;
+                self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
             (Decided::Routed(_), Err(error)) => sink.dead_letter(task.outcome, error).await?,

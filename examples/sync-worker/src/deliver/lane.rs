@@ -90,7 +90,7 @@ impl Lane {
                 return self.park(items, "it takes fewer calls than come").await;
             }
             let calls: Vec<&Call> = items.iter().map(|item| &item.call).collect();
-            let sent = self.context.sender.send(&self.delivery, &calls).await;
+            let sent = self.context.sender.send(&self.delivery, &calls, None).await;
             let mut fates = sent.fates.into_iter();
             items.retain(|item| self.is_waiting(item, fates.next()));
             let Some(failure) = sent.failure else {

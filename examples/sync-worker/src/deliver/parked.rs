@@ -24,6 +24,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How many calls are taken at a time: 16 MB at most.
 const AT_ONCE: u32 = 500;
+/// How long calls are posted before the delivery is taken anew: well within the time that it is held.
+const TURN: Duration = Duration::from_secs(30);
 /// How many deliveries are tried at a time.
 const MOST_TRIED: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -111,7 +113,7 @@ impl Parking {
                 return Ok(());
             }
             let good: Vec<&Call> = calls.iter().filter_map(|parked| parked.call.as_ref().ok()).collect();
-            let sent = self.sender.send(delivery, &good).await;
+            let sent = self.sender.send(delivery, &good, Some(Instant::now() + TURN)).await;
             let mut fates = sent.fates.into_iter();
             let mut settled = Vec::new();
             for parked in &calls {

@@ -45,8 +45,9 @@ impl Sender {
         Self { settings, client, claims, metrics, paces: Mutex::default() }
     }
 
-    /// Posts calls of one delivery in their order, up to the first failure.
-    pub async fn send(&self, delivery: &str, calls: &[&Call]) -> Sent {
+    /// Posts calls of one delivery in their order, up to the first failure, and begins nothing after this
+    /// time.
+    pub async fn send(&self, delivery: &str, calls: &[&Call], until: Option<Instant>) -> Sent {
         let mut sent = Sent { fates: vec![Fate::Waiting; calls.len()], failure: None };
         let found = self.settings.of(delivery);
         let how = match &*found {
@@ -66,7 +67,7 @@ impl Sender {
         for batch in batches(&unique, most) {
             let batch: Vec<usize> = batch.into_iter().map(|position| once[position]).collect();
             self.send_batch(delivery, how, calls, batch, &mut sent).await;
-            if sent.failure.is_some() {
+            if sent.failure.is_some() || until.is_some_and(|until| Instant::now() > until) {
                 break;
             }
         }

@@ -56,6 +56,7 @@ fn at_least_once_posts_again_what_may_not_have_been_taken() {
     mile.send(1..20, None);
     let worker = mile.worker(&["--claims", "at-least-once"]);
     mile.wait_for(0..20);
+    wait_until("it is posted again", PATIENCE, || mile.endpoint.counts()[&id(0)] == 2);
     mile.endpoint.fail_next([Fault::TakenThen(500)]);
     mile.send(20..21, None);
     wait_until("it is posted again", PATIENCE, || mile.endpoint.counts().get(&id(20)) == Some(&2));

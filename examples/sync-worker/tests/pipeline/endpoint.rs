@@ -25,6 +25,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::TlsAcceptor;
 
 /// `POST /v1/batch`, on loopback. Ends with the value.
@@ -39,7 +40,7 @@ pub struct Endpoint {
 /// What goes wrong with a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// All is well, after this long.
+    /// All is well, and that is said after this long.
     Slow(Duration),
     /// Nothing is taken, and this is answered.
     Status(u16),
@@ -92,6 +93,7 @@ struct State {
 }
 
 impl Endpoint {
+    /// Lets those in alone who have the key; without one, those who show none.
     pub fn start(write_key: &str) -> Self {
         Self::start_with("http", write_key, None)
     }
@@ -245,7 +247,10 @@ async fn answer(
         let mut state = state.lock().unwrap();
         let expected = format!("Basic {}", STANDARD.encode(format!("{}:", state.write_key)));
         let is_post = request.method() == "POST" && request.uri().path() == "/v1/batch";
-        let has_key = request.headers().get(AUTHORIZATION).is_some_and(|key| key == &*expected);
+        let has_key = match request.headers().get(AUTHORIZATION) {
+            Some(key) => key == &*expected,
+            None => state.write_key.is_empty(),
+        };
         if !is_post || !has_key {
             state.strays += 1;
             return Ok(plain(if is_post { 401 } else { 404 }));
@@ -257,9 +262,10 @@ async fn answer(
         state.lock().unwrap().posts.push(post);
         return Err(Cut);
     }
-    if let Some(Fault::Slow(pause)) = &fault {
-        tokio::time::sleep(*pause).await;
-    }
+    let pause = match &fault {
+        Some(Fault::Slow(pause)) => *pause,
+        _ => Duration::ZERO,
+    };
     let is_packed = request.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
     let body = request.into_body().collect().await.map_err(|_| Cut)?.to_bytes();
     let body = if is_packed { unpacked(&body) } else { body.to_vec() };
@@ -270,7 +276,9 @@ async fn answer(
         },
         _ => return Ok(plain(400)),
     };
-    state.lock().unwrap().answer(at, fault, body.len(), calls, connection)
+    let answer = state.lock().unwrap().answer(at, fault, body.len(), calls, connection);
+    sleep(pause).await;
+    answer
 }
 
 impl State {
@@ -300,7 +308,7 @@ impl State {
             _ if !is_taken => Ok(plain(400)),
             Some(Fault::TakenThen(status)) => Ok(plain(status)),
             Some(Fault::CutBeforeAnswer) => Err(Cut),
-            Some(Fault::CutAnswer) => Ok(Response::new(Answer::Cut { has_begun: false })),
+            Some(Fault::CutAnswer) => Ok(Response::new(Answer::Cut(None))),
             Some(Fault::Endless) => Ok(Response::new(Answer::Endless)),
             Some(Fault::Unfinished) => Ok(Response::new(Answer::Unfinished)),
             None | Some(Fault::Slow(_) | Fault::CutRequest) => Ok(plain(200)),
@@ -333,7 +341,8 @@ fn with(mut response: Response<Answer>, name: hyper::header::HeaderName, value: 
 
 enum Answer {
     Whole(Option<Bytes>),
-    Cut { has_begun: bool },
+    /// Cut once what it begins with is on its way.
+    Cut(Option<Pin<Box<Sleep>>>),
     Endless,
     Unfinished,
 }
@@ -342,15 +351,18 @@ impl Body for Answer {
     type Data = Bytes;
     type Error = Cut;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let filler = || Some(Ok(Frame::data(Bytes::from_static(&[b' '; 65_536]))));
         match &mut *self {
             Self::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
-            Self::Cut { has_begun: has_begun @ false } => {
-                *has_begun = true;
+            Self::Cut(pause @ None) => {
+                *pause = Some(Box::pin(sleep(Duration::from_millis(100))));
                 Poll::Ready(filler())
             }
-            Self::Cut { .. } => Poll::Ready(Some(Err(Cut))),
+            Self::Cut(Some(pause)) => pause.as_mut().poll(context).map(|()| Some(Err(Cut))),
             Self::Endless => Poll::Ready(filler()),
             Self::Unfinished => Poll::Pending,
         }

@@ -54,7 +54,7 @@ pub fn measure(pipeline: &Pipeline, stages: &str, compare: bool, transactional: 
     input.flush();
     // The last processor is the worker's.
     let processors = std::thread::available_parallelism().unwrap().get();
-    let mut arguments = vec!["--stages", stages];
+    let mut arguments = vec!["--stages", stages, "--memories", "off"];
     if transactional {
         // A transaction costs the same whatever is in it.
         arguments.extend(["--transactional", "--batch", "4096"]);

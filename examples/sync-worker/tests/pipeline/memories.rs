@@ -217,33 +217,41 @@ fn wait_for_lock(database: &Database) {
 
 #[test]
 fn a_crash_between_keeping_and_sending_is_made_good_by_a_repeat() {
-    let database = database("kept_and_not_sent");
+    crash_between_keeping_and_sending(&database("kept_and_not_sent"), &[]);
+}
+
+#[test]
+fn a_crash_between_keeping_and_the_transaction_is_made_good_by_a_repeat() {
+    crash_between_keeping_and_sending(&database("kept_and_not_committed"), &["--transactional"]);
+}
+
+fn crash_between_keeping_and_sending(database: &Database, arguments: &[&str]) {
     let broker = Broker::start(1);
     let input = broker.input();
-    let worker = start(&broker, &database, &[]);
-    while_locked(&database, || {
+    let worker = start(&broker, database, arguments);
+    while_locked(database, || {
         send(&input, "use_1", &changed("upd_1", "use_1", "in", 1));
         // It must wait: it forgets what has not been sent.
         send(&input, "use_1", &changed("upd_2", "use_1", "out", 2));
         send(&input, "use_2", &changed("upd_3", "use_2", "in", 3));
         input.flush();
-        wait_for_lock(&database);
+        wait_for_lock(database);
         broker.signal("STOP");
     });
     wait_until("a kept memory", PATIENCE, || worker.metric(KEPT) >= 1.0);
     sleep(Duration::from_secs(1));
-    assert_eq!(standing(&database, "use_1", 0), "2", "the exit waits until the entry is out");
+    assert_eq!(standing(database, "use_1", 0), "2", "the exit waits until the entry is out");
     worker.kill();
     broker.signal("CONT");
     let mut outputs = broker.outputs();
     outputs.read_rest(Duration::from_secs(2));
     assert_eq!(outputs.all, [], "nothing was sent");
-    let worker = start(&broker, &database, &[]);
+    let worker = start(&broker, database, arguments);
     wait_until("all updates", PATIENCE, || worker.metric("idgroup_stage_seconds_count") >= 3.0);
     outputs.read_rest(Duration::from_secs(2));
     assert_eq!(names(&received(&outputs, MESSAGING)), ["upd_1", "upd_3"]);
     assert_eq!(worker.metric("idgroup_repeats_total"), 1.0);
-    assert_eq!(standing(&database, "use_1", 0), "3");
+    assert_eq!(standing(database, "use_1", 0), "3");
 }
 
 #[test]

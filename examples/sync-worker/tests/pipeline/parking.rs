@@ -70,7 +70,7 @@ fn calls_that_come_while_parked_ones_are_delivered_do_not_overtake_them() {
     let (mile, own) = with_own("overtaking", false);
     own.fail(Some(Fault::Status(503)));
     mile.send(0..1_500, Some("dst_own"));
-    let worker = mile.worker(&["--park-after", "0"]);
+    let worker = mile.worker(&["--park-after", "1"]);
     wait_until("all of them wait", PATIENCE, || {
         worker.metric("idgroup_calls_total{result=\"parked\"}") >= 1_500.0
     });
