@@ -19,7 +19,8 @@ use crate::real::cluster::alone;
 const PROFILES: usize = 10_000;
 /// How often a second something happens to somebody: of each a few updates come.
 const STEPS_PER_SECOND: u32 = 200;
-const PATIENCE: Duration = Duration::from_secs(300);
+/// For what the workers have fallen behind while they failed.
+const PATIENCE: Duration = Duration::from_secs(900);
 pub const KEY: &str = "people";
 const STAGES: [&str; 3] = ["identify", "sync", "deliver"];
 /// The groups that read, and what they do.
