@@ -5,6 +5,8 @@
 #   ./test.sh mock      those that need no Kafka and no Prometheus
 #   ./test.sh real      those that do
 #   ./test.sh soak      faults for longer: SOAK_SECONDS, 600 if not set
+#   ./test.sh people    people at random, through all faults, for longer: PEOPLE_SECONDS, 1800 if not set
+#   ./test.sh sizing    what an update takes in each stage, topic and table, with 1, 2 and 3 workers
 #   ./test.sh figures   updates per second, latencies and memory, on a quiet machine
 # Where Kafka can't be had, this says so and fails, unless WITHOUT_KAFKA=1 says that this is known.
 set -euo pipefail
@@ -61,6 +63,11 @@ if [ -n "$has_kafka" ]; then
     case "$what" in
         all | real) run --test pipeline -- --test-threads 2 real:: ;;
         soak) run --test pipeline -- --ignored --nocapture --test-threads 1 real::soak ;;
+        people)
+            export PEOPLE_SECONDS=${PEOPLE_SECONDS-1800}
+            run --test pipeline -- --nocapture --test-threads 1 people::real::
+            ;;
+        sizing) run --test pipeline -- --ignored --nocapture --test-threads 1 real::sizing ;;
         figures) run --test pipeline -- --ignored --nocapture --test-threads 1 figures ;;
     esac
 fi

@@ -125,6 +125,14 @@ impl Server {
         run(&mut self.tool("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]));
     }
 
+    /// The server's process and those of its connections.
+    pub fn processes(&self) -> Vec<u32> {
+        let file = Path::new(&self.data()).join("postmaster.pid");
+        let first = std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
+        [first].into_iter().chain(children.split_whitespace().map(|child| child.parse().unwrap())).collect()
+    }
+
     pub fn database(&self, name: &str) -> Database {
         let root =
             Database { url: format!("postgres://postgres@127.0.0.1:{}/postgres", self.port), server: None };
@@ -185,6 +193,16 @@ impl Database {
             drop(client);
             connection.await.unwrap().unwrap();
         });
+    }
+
+    /// What a query of one number says.
+    pub fn number(&self, sql: &str) -> f64 {
+        block_on(async {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let row = client.query_one(&format!("select ({sql})::float8"), &[]).await.unwrap();
+            row.get::<_, Option<f64>>(0).unwrap_or_default()
+        })
     }
 
     /// The text that a query answers with.

@@ -161,6 +161,11 @@ impl Endpoint {
         self.state().taken.clone()
     }
 
+    /// Those, which are forgotten here: for who looks every now and then, for long.
+    pub fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut self.state().taken)
+    }
+
     /// How often each `messageId` was taken.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

@@ -15,6 +15,7 @@ mod kafka;
 mod load;
 mod memories;
 mod parking;
+mod people;
 mod process;
 mod real;
 mod redriven;

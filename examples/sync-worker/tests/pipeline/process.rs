@@ -87,7 +87,7 @@ impl Worker {
 
     /// `STOP` makes it stand still, and `CONT` go on.
     pub fn signal(&self, name: &str) {
-        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        signal(self.child.id(), name);
     }
 
     /// How it has ended, if it has.
@@ -144,8 +144,23 @@ impl Worker {
 
     /// Seconds of processor time that all threads have spent so far.
     pub fn processor_seconds(&self) -> f64 {
-        self.processor_by_thread().iter().map(|(_, seconds)| seconds).sum()
+        processor_seconds(self.child.id())
     }
+}
+
+/// Sends a signal to a process that a test has started, if it is still there.
+pub fn signal(process: u32, name: &str) {
+    let mut kill = Command::new("kill");
+    kill.args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status().unwrap();
+}
+
+/// Those of any process and of its children that have ended; none of one that has ended itself.
+pub fn processor_seconds(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return 0.0 };
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+    (11..=14).map(ticks).sum::<f64>() / 100.0
 }
 
 impl Drop for Worker {

@@ -214,6 +214,29 @@ impl Cluster {
         usize::try_from(leader - 1).ok().filter(|broker| *broker < BROKERS)
     }
 
+    /// The brokers' processes.
+    pub fn processes(&self) -> Vec<u32> {
+        let brokers = self.brokers.iter().filter_map(|slot| Some(slot.lock().unwrap().as_ref()?.pid));
+        brokers.collect()
+    }
+
+    /// How much of the brokers' disks a topic's messages take, all replicas together.
+    pub fn bytes_of(&self, topic: &str) -> u64 {
+        let mut bytes = 0;
+        for broker in 0..BROKERS {
+            for partition in fs::read_dir(self.path(broker).join("data")).unwrap().flatten() {
+                let name = partition.file_name().to_string_lossy().into_owned();
+                if name.rsplit_once('-').is_none_or(|(of, _)| of != topic) {
+                    continue;
+                }
+                let files = fs::read_dir(partition.path()).unwrap().flatten();
+                let segments = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "log"));
+                bytes += segments.map(|segment| segment.metadata().map_or(0, |file| file.len())).sum::<u64>();
+            }
+        }
+        bytes
+    }
+
     /// kill -9.
     pub fn kill(&self, broker: usize) {
         let mut slot = self.brokers[broker].lock().unwrap();
