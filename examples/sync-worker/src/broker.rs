@@ -23,8 +23,8 @@ pub fn topics(pipeline: &Pipeline) -> [&str; 7] {
     [
         &pipeline.compute_output,
         &pipeline.identified_output,
-        &pipeline.outbound,
-        &pipeline.outbound_slow,
+        &pipeline.outbound_events,
+        &pipeline.outbound_events_slow,
         &pipeline.outbound_calls,
         &pipeline.outbound_calls_slow,
         &pipeline.dead_letter,

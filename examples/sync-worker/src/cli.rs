@@ -67,7 +67,7 @@ pub enum StageName {
 
 /// What the sync worker writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutboundAs {
+pub enum Outbound {
     /// An event for each set of external IDs, with the destinations that get it
     Events,
     /// A Segment call for each combination of external IDs, ready to be posted
@@ -219,16 +219,16 @@ pub struct Pipeline {
     /// Updates with external IDs
     #[arg(long, default_value = "identified-output")]
     pub identified_output: String,
-    /// Events
+    /// What the sync worker writes
+    #[arg(long, env = "OUTBOUND", default_value = "events")]
+    pub outbound: Outbound,
+    /// The topic of events
     #[arg(long, default_value = "outbound")]
-    pub outbound: String,
+    pub outbound_events: String,
     /// Events of updates that amplify
     #[arg(long, default_value = "outbound-slow")]
-    pub outbound_slow: String,
-    /// What the sync worker writes
-    #[arg(long, env = "OUTBOUND_AS", default_value = "events")]
-    pub outbound_as: OutboundAs,
-    /// Calls
+    pub outbound_events_slow: String,
+    /// The topic of calls
     #[arg(long, default_value = "outbound-calls")]
     pub outbound_calls: String,
     /// Calls of updates that amplify

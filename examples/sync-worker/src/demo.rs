@@ -131,7 +131,11 @@ async fn show(pipeline: &Pipeline) -> Result<BTreeMap<String, usize>> {
         .set("group.id", "demo")
         .set("auto.offset.reset", "earliest")
         .create()?;
-    consumer.subscribe(&[&pipeline.outbound, &pipeline.outbound_slow, &pipeline.dead_letter])?;
+    consumer.subscribe(&[
+        &pipeline.outbound_events,
+        &pipeline.outbound_events_slow,
+        &pipeline.dead_letter,
+    ])?;
     let mut shown = BTreeMap::new();
     let mut patience = SILENCE * 5; // the group's first members take their time
     while let Ok(message) = tokio::time::timeout(patience, consumer.recv()).await {

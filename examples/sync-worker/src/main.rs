@@ -52,7 +52,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::catalog::Catalog;
 use crate::changes::Changes;
-use crate::cli::{Cli, Command, LogFormat, OutboundAs, Pipeline, Run, StageName};
+use crate::cli::{Cli, Command, LogFormat, Outbound, Pipeline, Run, StageName};
 use crate::connect::Connect;
 use crate::health::Health;
 use crate::identify::Identify;
@@ -127,9 +127,9 @@ fn begin() -> Result<()> {
 async fn run(options: Run) -> Result<()> {
     let pipeline = options.pipeline.clone().prepared()?;
     properties::check(&pipeline)?;
-    if pipeline.transactional && pipeline.outbound_as == OutboundAs::Calls {
+    if pipeline.transactional && pipeline.outbound == Outbound::Calls {
         bail!(
-            "`--outbound-as calls` and `--transactional` exclude each other: there may be more calls than memory holds"
+            "`--outbound calls` and `--transactional` exclude each other: there may be more calls than memory holds"
         );
     }
     let connect = Connect::new(&options.database)?;

@@ -10,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 use crate::calls::Calls;
 use crate::catalog::Catalog;
-use crate::cli::OutboundAs;
+use crate::cli::Outbound;
 use crate::deciding::{Known, takes_long};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ impl Sending {
     /// Whether topics take everything that an update is sent as: asked before any of it counts as sent.
     pub fn check(&self, sink: &Sink, outcome: &Outcome, routed: &Routed<'_>) -> Result<(), String> {
         // Calls have a limit of their own, far below that of any topic.
-        if self.shared.pipeline.outbound_as == OutboundAs::Calls {
+        if self.shared.pipeline.outbound == Outbound::Calls {
             return Ok(());
         }
         let update_bytes = outcome.record.bytes().len();
@@ -60,9 +60,9 @@ impl Sending {
             true => "nothing_to_send",
             false => "sent",
         };
-        match pipeline.outbound_as {
-            OutboundAs::Events => self.events(sink, outcome, update, &routed.events, lane).await?,
-            OutboundAs::Calls => {
+        match pipeline.outbound {
+            Outbound::Events => self.events(sink, outcome, update, &routed.events, lane).await?,
+            Outbound::Calls => {
                 self.calls.send(sink, outcome, update, destinations, &routed.events, lane).await?;
             }
         }
@@ -87,8 +87,8 @@ impl Sending {
         metrics.time("serialise", began);
         let began = Instant::now();
         let topic = match lane {
-            Lane::Fast => &pipeline.outbound,
-            Lane::Slow => &pipeline.outbound_slow,
+            Lane::Fast => &pipeline.outbound_events,
+            Lane::Slow => &pipeline.outbound_events_slow,
         };
         let computed_at = update.computed_at().map(|time| time.to_string());
         for (message_id, event) in &events {

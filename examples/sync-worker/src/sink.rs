@@ -14,7 +14,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use rdkafka::statistics::Statistics;
 use tokio::sync::{mpsc, watch};
 
-use crate::cli::{OutboundAs, Pipeline, StageName};
+use crate::cli::{Outbound, Pipeline, StageName};
 use crate::dead_letter::DeadLetter;
 use crate::kafka::{Events, Quiet, Shared, configuration};
 use crate::outcome::{Acknowledged, Outcome, Planned};
@@ -228,13 +228,13 @@ impl Limits {
 
     async fn asked_for(stage: StageName, pipeline: &Pipeline) -> Result<Self> {
         let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
-        let of_events = [&pipeline.outbound, &pipeline.outbound_slow];
+        let of_events = [&pipeline.outbound_events, &pipeline.outbound_events_slow];
         // What the stage writes itself, beside dead letters.
-        let outputs = match (stage, pipeline.outbound_as) {
+        let outputs = match (stage, pipeline.outbound) {
             (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
             (StageName::Identify, _) => vec![&pipeline.identified_output],
-            (StageName::Sync, OutboundAs::Events) => of_events.to_vec(),
-            (StageName::Sync, OutboundAs::Calls) => {
+            (StageName::Sync, Outbound::Events) => of_events.to_vec(),
+            (StageName::Sync, Outbound::Calls) => {
                 vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
             }
         };

@@ -1,4 +1,4 @@
-//! Events as calls: what the sync worker writes with `--outbound-as calls`.
+//! Events as calls: what the sync worker writes with `--outbound calls`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
@@ -98,7 +98,7 @@ fn updates_become_calls_that_reach_each_destination_s_endpoint() {
     }
     input.flush();
     let mut outputs = mile.broker.outputs_of(&["outbound-calls", "dead-letter"]);
-    let _worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound-as", "calls"]);
+    let _worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound", "calls"]);
     outputs.read_until("all calls", PATIENCE, |all| all.len() >= expected.len());
     let mut found = BTreeMap::new();
     for output in &outputs.all {
@@ -137,7 +137,7 @@ fn calls_that_can_not_be_written_are_counted_and_the_rest_goes() {
         input.send("compute-output", &update.profile_id, Some(&update.payload));
     }
     input.flush();
-    let worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound-as", "calls"]);
+    let worker = mile.worker(&["--stages", "identify,sync,deliver", "--outbound", "calls"]);
     let letters = mile.dead_letters(10);
     let said = "no call to `dst_list`: the settings say nothing about the destination";
     assert!(letters.all.iter().all(|letter| letter.headers["error"] == said), "{:?}", letters.all[0].headers);
@@ -162,7 +162,7 @@ fn monster(database: &Database, emails: usize, phones: usize) -> Vec<u8> {
 }
 
 fn sync_worker(broker: &Broker, database: &Database) -> Worker {
-    Worker::start(broker, database, &["--outbound-as", "calls", "--in-flight-mib", "4"])
+    Worker::start(broker, database, &["--outbound", "calls", "--in-flight-mib", "4"])
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn run(name: &str, seconds: u64, memory: &[&str]) -> Account {
     let start = |stage: &'static str| {
         let mut arguments = vec!["--stages", stage];
         match stage {
-            "sync" => arguments.extend([&["--outbound-as", "calls"], memory].concat()),
+            "sync" => arguments.extend([&["--outbound", "calls"], memory].concat()),
             "deliver" => {
                 arguments.extend(["--endpoint", &*url, "--write-key-file", &*key, "--park-after", "2"])
             }

@@ -118,7 +118,7 @@ impl Setting<'_> {
         let (url, key) = (self.endpoint.url(), key_file("sizing"));
         let mut arguments = vec!["--stages", stage];
         match stage {
-            "sync" => arguments.extend(["--outbound-as", "calls", "--memories", "complete"]),
+            "sync" => arguments.extend(["--outbound", "calls", "--memories", "complete"]),
             "deliver" => arguments.extend(["--endpoint", &*url, "--write-key-file", &*key]),
             _ => (),
         }
