@@ -76,8 +76,13 @@ impl Pipeline {
         let mut arguments = vec!["--brokers".to_owned(), self.servers.clone()];
         if !self.prefix.is_empty() {
             arguments.extend(["--group".to_owned(), format!("{}group", self.prefix)]);
-            for (topic, name) in TOPICS.iter().zip(self.topics()) {
-                arguments.extend([format!("--{topic}"), name]);
+            for (topic, name) in TOPICS.into_iter().zip(self.topics()) {
+                let option = match topic {
+                    "outbound" => "--outbound-events".to_owned(),
+                    "outbound-slow" => "--outbound-events-slow".to_owned(),
+                    topic => format!("--{topic}"),
+                };
+                arguments.extend([option, name]);
             }
         }
         arguments
