@@ -177,6 +177,31 @@ fn memory_is_flat_while_the_database_and_the_broker_stand_still() {
 }
 
 #[test]
+fn a_partition_that_was_taken_away_while_it_was_paused_is_read_once_it_is_back() {
+    let server = Server::start();
+    let database = server.database("paused");
+    let (updates, expected) = prepare(&database, 20_000);
+    let (before, after) = updates.split_at(15_000);
+    let broker = Broker::start(8);
+    let mut outputs = broker.outputs();
+    let first = Worker::start(&broker, &database, &["--in-flight-mib", "1"]);
+    wait_until("ready", PATIENCE, || first.page("/readyz").0 == 200);
+    server.crash();
+    push(&broker, before, Duration::from_secs(1), || ());
+    let tried = "idgroup_retries_total{of=\"looking up external IDs\"}";
+    wait_until("updates that wait for the database", PATIENCE, || first.metric(tried) > 0.0);
+    // Until its partitions are paused: all of them are its own as yet.
+    sleep(Duration::from_secs(13));
+    let second = Worker::start(&broker, &database, &["--in-flight-mib", "1"]);
+    wait_until("a second one that has taken some over", PATIENCE, || second.metric(tried) > 0.0);
+    server.go_on();
+    wait_until("the first one to go on", PATIENCE, || first.metric("idgroup_updates_total") > 0.0);
+    second.kill();
+    push(&broker, after, Duration::from_secs(1), || ());
+    assert_nothing_lost(&mut outputs, &expected);
+}
+
+#[test]
 fn a_stopped_worker_leaves_what_it_cannot_finish() {
     let server = Server::start();
     let database = server.database("stopped");
