@@ -9,12 +9,14 @@ use crate::decide::verdict::Verdict;
 use crate::memory::outcome::{Outcome, Outcomes};
 use crate::memory::repeat::FirstIds;
 
+pub(super) type Sendings<'s, 'a> = SmallVec<[Sending<'s, 'a>; 8]>;
+
 /// Who is sent what by these outcomes, one for each of the settings.
-pub(super) fn sendings<'s, 'a: 's>(
+pub(super) fn gather_sendings<'s, 'a: 's>(
     destinations: &'a Destinations,
     outcomes: &'s [Outcomes],
-) -> SmallVec<[Sending<'s, 'a>; 8]> {
-    let mut sendings = SmallVec::new();
+    sendings: &mut Sendings<'s, 'a>,
+) {
     for (setting, outcomes) in destinations.settings().distinct().iter().zip(outcomes) {
         match outcomes {
             Outcomes::Alike(outcome) => sendings.extend(sending(setting, outcome, &setting.members)),
@@ -28,7 +30,6 @@ pub(super) fn sendings<'s, 'a: 's>(
             }
         }
     }
-    sendings
 }
 
 fn sending<'s, 'a: 's>(
