@@ -17,9 +17,14 @@ pub(super) fn gather_sendings<'s, 'a: 's>(
     outcomes: &'s [Outcomes],
     sendings: &mut Sendings<'s, 'a>,
 ) {
+    sendings.reserve(outcomes.len());
     for (setting, outcomes) in destinations.settings().distinct().iter().zip(outcomes) {
         match outcomes {
-            Outcomes::Alike(outcome) => sendings.extend(sending(setting, outcome, &setting.members)),
+            Outcomes::Alike(outcome) => {
+                if let Some(sending) = sending(setting, outcome, &setting.members) {
+                    sendings.push(sending);
+                }
+            }
             Outcomes::Each(each) => {
                 let mut members = &*setting.members;
                 for run in each.chunk_by(|a, b| a == b) {

@@ -98,8 +98,10 @@ impl<'a> Judge<'_, 'a> {
         let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
         let is_repeat = |message: &SentMessage| message.update == *this_update;
         let mut repeats = Repeats::new(self.update, settings.columns(), self.chosen, digests);
-        let of_setting = |setting| self.of_setting(setting, is_repeat, &mut repeats);
-        outcomes.extend(settings.distinct().iter().map(of_setting));
+        outcomes.reserve(settings.distinct().len());
+        for setting in settings.distinct() {
+            outcomes.push(self.of_setting(setting, is_repeat, &mut repeats));
+        }
     }
 
     fn of_setting(
