@@ -11,7 +11,7 @@ use crate::memory::repeat::FirstIds;
 
 pub(super) type Sendings<'s, 'a> = SmallVec<[Sending<'s, 'a>; 8]>;
 
-/// Who is sent what by these outcomes, one for each of the settings.
+/// Who is sent what by these outcomes, one for each of the settings: by first members.
 pub(super) fn gather_sendings<'s, 'a: 's>(
     destinations: &'a Destinations,
     outcomes: &'s [Outcomes],
@@ -35,6 +35,14 @@ pub(super) fn gather_sendings<'s, 'a: 's>(
             }
         }
     }
+    // Settings come in this order, and runs of their members don't.
+    if !sendings.is_sorted_by_key(first_member) {
+        sendings.sort_unstable_by_key(first_member);
+    }
+}
+
+fn first_member(sending: &Sending<'_, '_>) -> Option<usize> {
+    sending.members.first().copied()
 }
 
 fn sending<'s, 'a: 's>(
