@@ -75,8 +75,11 @@ impl<'a> Grouping<'_, 'a> {
         // The stable sort is faster where many are the same, and keeps members in order.
         footprints.sort_by_key(|footprint| footprint.columns);
         let mut alike: SmallVec<[Alike<'_, '_, 'a>; 8]> = SmallVec::new();
-        let runs = footprints.chunk_by(|a, b| a.columns != 0 && a.columns == b.columns);
-        alike.extend(runs.filter_map(|run| self.alike(run)));
+        for run in footprints.chunk_by(|a, b| a.columns != 0 && a.columns == b.columns) {
+            if let Some(of_run) = self.alike(run) {
+                alike.push(of_run);
+            }
+        }
         alike.sort_unstable_by(Alike::cmp);
         let message_ids = MessageIds::of(self.update);
         let mut groups: SmallVec<[&mut [Alike<'_, '_, 'a>]; 8]> = SmallVec::new();
