@@ -59,9 +59,13 @@ struct Alike<'f, 's, 'a> {
 }
 
 impl<'a> Grouping<'_, 'a> {
-    /// One event for each distinct set of IDs, by its first destination. Costs sorts of the sendings and of
-    /// the sets, and hashes for each set.
+    /// One event for each distinct set of IDs, by its first destination, of sendings by their first members.
+    /// Costs sorts of the sendings and of the sets, and hashes for each set.
     pub(crate) fn events(&self, sendings: &[Sending<'_, 'a>]) -> Vec<IdGroupEvent<'a>> {
+        debug_assert!(
+            sendings.is_sorted_by_key(|sending| sending.members.first()),
+            "sendings come by their first members"
+        );
         if sendings.is_empty() {
             return Vec::new();
         }
@@ -71,8 +75,11 @@ impl<'a> Grouping<'_, 'a> {
         // The stable sort is faster where many are the same, and keeps members in order.
         footprints.sort_by_key(|footprint| footprint.columns);
         let mut alike: SmallVec<[Alike<'_, '_, 'a>; 8]> = SmallVec::new();
-        let runs = footprints.chunk_by(|a, b| a.columns != 0 && a.columns == b.columns);
-        alike.extend(runs.filter_map(|run| self.alike(run)));
+        for run in footprints.chunk_by(|a, b| a.columns != 0 && a.columns == b.columns) {
+            if let Some(of_run) = self.alike(run) {
+                alike.push(of_run);
+            }
+        }
         alike.sort_unstable_by(Alike::cmp);
         let message_ids = MessageIds::of(self.update);
         let mut groups: SmallVec<[&mut [Alike<'_, '_, 'a>]; 8]> = SmallVec::new();
@@ -103,7 +110,7 @@ impl<'a> Grouping<'_, 'a> {
             Positions::All => u64::MAX,
             Positions::Some(positions) => positions.iter().fold(0, |bits, position| bits | bit_of(*position)),
         };
-        let first_member = footprints.iter().filter_map(|of| of.sending.members.first().copied()).min();
+        let first_member = footprints.first()?.sending.members.first().copied();
         Some(Alike { outline, ids, first_member, footprints })
     }
 

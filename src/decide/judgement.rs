@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::decide::destinations::Destinations;
 use crate::decide::grouping::{Grouping, Sending, Sent};
 use crate::decide::latest_id::{ChosenIds, permits};
-use crate::decide::settings::{Choice, Setting};
+use crate::decide::settings::Choice;
 use crate::decide::trigger_filter::{Past, TriggerFilter};
 use crate::decide::verdict::{DropReason, Verdict};
 use crate::event::IdGroupEvent;
@@ -68,15 +68,13 @@ impl<'a> Judgement<'a> {
             self.destinations.settings().distinct().len(),
             "{EVERY_SETTING_HAS_A_VERDICT}"
         );
-        let judged = self.destinations.settings().distinct().iter().zip(&self.verdicts);
-        let is_sent = |(_, verdict): &(&Setting, &Verdict)| verdict.drop_reason().is_none();
-        let sending = |(setting, _): (&'a Setting, &Verdict)| Sending {
-            ids: Sent::Chosen(&setting.choice),
-            members: &setting.members,
-        };
         let mut sendings: SmallVec<[Sending<'_, 'a>; 8]> = SmallVec::new();
         sendings.reserve(self.verdicts.len());
-        sendings.extend(judged.filter(is_sent).map(sending));
+        for (setting, verdict) in self.destinations.settings().distinct().iter().zip(&self.verdicts) {
+            if verdict.drop_reason().is_none() {
+                sendings.push(Sending { ids: Sent::Chosen(&setting.choice), members: &setting.members });
+            }
+        }
         let Self { update, destinations, chosen, .. } = self;
         Grouping { update, destinations, chosen, hashes: &[] }.events(&sendings)
     }

@@ -47,7 +47,11 @@ impl<'a> SentTo<'a> {
     ) -> Self {
         let count = members.clone().map(<[usize]>::len).fold(0, usize::saturating_add);
         let mut positions = Vec::with_capacity(count);
-        members.for_each(|run| positions.extend_from_slice(run));
+        members.for_each(|run| match run {
+            // Without a call to copy it: where settings are many, most have one member.
+            [only] => positions.push(*only),
+            _ => positions.extend_from_slice(run),
+        });
         positions.sort();
         debug_assert!(!positions.is_empty(), "a setting has members");
         Self { all: destinations, positions: Some(Cow::Owned(positions)) }

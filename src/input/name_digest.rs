@@ -13,6 +13,7 @@ use crate::input::external_id::ExternalIdKey;
 /// A digest of an external ID is no address, and can't be turned back into one; but who holds a list of
 /// addresses can tell which of them it is of. Keep it as you keep personal data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(align(8))] // compared and copied as a word, wherever it lies
 pub struct NameDigest([u8; 8]);
 
 hex_id!(NameDigest, "", u64);

@@ -20,7 +20,7 @@ use crate::input::trigger::TriggerReason;
 use crate::input::update::ProfileUpdate;
 use crate::memory::Memory;
 use crate::memory::explain::MemoryExplanation;
-use crate::memory::grouping::sendings;
+use crate::memory::grouping::{Sendings, gather_sendings};
 use crate::memory::key::MemoryKey;
 use crate::memory::outcome::{Judge, Outcome, Outcomes, Settling};
 use crate::memory::recalled::{Forgotten, Kept, Recalled};
@@ -53,46 +53,24 @@ pub fn decide<'a>(
 
 /// The same decision as [`decide`], watched.
 pub fn decide_with<'a, O: Observer + ?Sized>(
-    mut recalled: Recalled<'a>,
+    recalled: Recalled<'a>,
     destinations: &'a Destinations,
     completeness: Completeness,
     observer: &mut O,
 ) -> MemoryDecision<'a> {
+    let at = recalled.own.memory.time_of(recalled.update);
     let update = recalled.update;
-    let at = recalled.own.memory.time_of(update);
     observer.update_arrived(update.trigger().reason(), update.membership());
     observer.gaps_left(GapsOf::remembering(update, enters_while_in(update, &recalled.own.memory, at)));
 
     observer.step_began(Step::SelectLatest);
-    let columns = destinations.settings().columns();
-    let chosen = ChosenIds::choose(update, columns);
+    let chosen = ChosenIds::choose(update, destinations.settings().columns());
     observer.step_ended(Step::SelectLatest);
 
-    observer.step_began(Step::FilterByTrigger);
-    let filter = TriggerFilter::new(update, columns);
-    let mut forgotten = Forgotten::new();
-    let change = Change { destinations, filter: &filter, completeness, at };
-    let course = recalled.take_in(&change, &mut forgotten);
-    let own = &recalled.own.memory;
-    let judge = Judge { update, destinations, own, course, filter: &filter, chosen: &chosen };
-    let mut digests = IdDigests::new(update.external_ids());
-    let outcomes = judge.outcomes(&mut digests);
-    for (setting, outcomes) in destinations.settings().distinct().iter().zip(&outcomes) {
-        tell(setting, outcomes, observer);
-    }
-    observer.step_ended(Step::FilterByTrigger);
-
-    observer.step_began(Step::GroupIds);
-    let grouping = Grouping { update, destinations, chosen: &chosen, hashes: digests.hashes() };
-    let events = grouping.events(&sendings(destinations, &outcomes));
-    for event in &events {
-        observer.group_formed(event.id_group().external_ids().len(), event.destinations().len());
-    }
-    observer.step_ended(Step::GroupIds);
-    let settling = Settling { update, destinations, chosen: &chosen, outcomes: &outcomes, at };
-    digests.learn(&events);
-    recalled.own.settle_first_messages(&settling, &mut digests);
-    MemoryDecision { recalled, destinations, chosen, outcomes, forgotten, events }
+    let (outcomes, forgotten, events) = Default::default();
+    let mut decision = MemoryDecision { recalled, destinations, chosen, outcomes, forgotten, events };
+    decision.fill(completeness, at, observer);
+    decision
 }
 
 fn enters_while_in(update: &ProfileUpdate, own: &Memory, at: Timestamp) -> bool {
@@ -132,6 +110,37 @@ pub struct MemoryDecision<'a> {
 }
 
 impl<'a> MemoryDecision<'a> {
+    /// Where it lies: to move what was just written costs more than to write it.
+    fn fill<O: Observer + ?Sized>(&mut self, completeness: Completeness, at: Timestamp, observer: &mut O) {
+        let Self { recalled, destinations, chosen, outcomes, forgotten, events } = self;
+        let (update, destinations) = (recalled.update, *destinations);
+        observer.step_began(Step::FilterByTrigger);
+        let filter = TriggerFilter::new(update, destinations.settings().columns());
+        let change = Change { destinations, filter: &filter, completeness, at };
+        let course = recalled.take_in(&change, forgotten);
+        let own = &recalled.own.memory;
+        let judge = Judge { update, destinations, own, course, filter: &filter, chosen };
+        let mut digests = IdDigests::new(update.external_ids());
+        judge.judge(&mut digests, outcomes);
+        for (setting, outcomes) in destinations.settings().distinct().iter().zip(&*outcomes) {
+            tell(setting, outcomes, observer);
+        }
+        observer.step_ended(Step::FilterByTrigger);
+
+        observer.step_began(Step::GroupIds);
+        let grouping = Grouping { update, destinations, chosen, hashes: digests.hashes() };
+        let mut sendings = Sendings::new();
+        gather_sendings(destinations, outcomes, &mut sendings);
+        *events = grouping.events(&sendings);
+        for event in &*events {
+            observer.group_formed(event.id_group().external_ids().len(), event.destinations().len());
+        }
+        observer.step_ended(Step::GroupIds);
+        digests.learn(events);
+        let settling = Settling { update, destinations, chosen, outcomes, at };
+        recalled.own.settle_first_messages(&settling, &mut digests);
+    }
+
     /// The update.
     pub fn update(&self) -> &'a ProfileUpdate {
         self.recalled.update

@@ -9,15 +9,22 @@ use crate::decide::verdict::Verdict;
 use crate::memory::outcome::{Outcome, Outcomes};
 use crate::memory::repeat::FirstIds;
 
-/// Who is sent what by these outcomes, one for each of the settings.
-pub(super) fn sendings<'s, 'a: 's>(
+pub(super) type Sendings<'s, 'a> = SmallVec<[Sending<'s, 'a>; 8]>;
+
+/// Who is sent what by these outcomes, one for each of the settings: by first members.
+pub(super) fn gather_sendings<'s, 'a: 's>(
     destinations: &'a Destinations,
     outcomes: &'s [Outcomes],
-) -> SmallVec<[Sending<'s, 'a>; 8]> {
-    let mut sendings = SmallVec::new();
+    sendings: &mut Sendings<'s, 'a>,
+) {
+    sendings.reserve(outcomes.len());
     for (setting, outcomes) in destinations.settings().distinct().iter().zip(outcomes) {
         match outcomes {
-            Outcomes::Alike(outcome) => sendings.extend(sending(setting, outcome, &setting.members)),
+            Outcomes::Alike(outcome) => {
+                if let Some(sending) = sending(setting, outcome, &setting.members) {
+                    sendings.push(sending);
+                }
+            }
             Outcomes::Each(each) => {
                 let mut members = &*setting.members;
                 for run in each.chunk_by(|a, b| a == b) {
@@ -28,7 +35,14 @@ pub(super) fn sendings<'s, 'a: 's>(
             }
         }
     }
-    sendings
+    // Settings come in this order, and runs of their members don't.
+    if !sendings.is_sorted_by_key(first_member) {
+        sendings.sort_unstable_by_key(first_member);
+    }
+}
+
+fn first_member(sending: &Sending<'_, '_>) -> Option<usize> {
+    sending.members.first().copied()
 }
 
 fn sending<'s, 'a: 's>(

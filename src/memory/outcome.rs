@@ -1,6 +1,7 @@
 //! What each destination is sent, where it is remembered what it has been sent.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::cell::LazyCell;
 use core::iter;
 
@@ -91,14 +92,16 @@ pub(super) struct Judge<'j, 'a> {
 }
 
 impl<'a> Judge<'_, 'a> {
-    /// One for each of the settings, in their order.
-    pub(super) fn outcomes(&self, digests: &mut IdDigests<'a>) -> SmallVec<[Outcomes; 8]> {
+    /// Adds one for each of the settings, in their order.
+    pub(super) fn judge(&self, digests: &mut IdDigests<'a>, outcomes: &mut SmallVec<[Outcomes; 8]>) {
         let settings = self.destinations.settings();
         let this_update = LazyCell::new(|| NameDigest::of_update(self.update.id()));
         let is_repeat = |message: &SentMessage| message.update == *this_update;
         let mut repeats = Repeats::new(self.update, settings.columns(), self.chosen, digests);
-        let of_setting = |setting| self.of_setting(setting, is_repeat, &mut repeats);
-        settings.distinct().iter().map(of_setting).collect()
+        outcomes.reserve(settings.distinct().len());
+        for setting in settings.distinct() {
+            outcomes.push(self.of_setting(setting, is_repeat, &mut repeats));
+        }
     }
 
     fn of_setting(
@@ -148,8 +151,7 @@ pub(super) struct Settling<'s, 'a> {
 }
 
 impl Settling<'_, '_> {
-    /// Whether anything is.
-    pub(super) fn count(&self) -> usize {
+    fn count(&self) -> usize {
         let settings = self.destinations.settings().distinct().iter().zip(self.outcomes);
         let deduping = settings.filter(|(setting, _)| setting.deduping().is_some());
         let firsts = deduping.map(|(setting, outcomes)| match outcomes {
@@ -160,27 +162,50 @@ impl Settling<'_, '_> {
         firsts.fold(0, usize::saturating_add)
     }
 
-    pub(super) fn each(&self, digests: &mut IdDigests<'_>, mut settle: impl FnMut(Settled)) {
+    /// Adds each, in no order.
+    pub(super) fn add_to(&self, settled: &mut Vec<Settled>, digests: &mut IdDigests<'_>) {
+        let count = self.count();
+        if count == 0 {
+            return;
+        }
+        settled.reserve_exact(count);
         let update = NameDigest::of_update(self.update.id());
         for (setting, outcomes) in self.destinations.settings().distinct().iter().zip(self.outcomes) {
-            let Some(columns) = setting.deduping() else { continue };
-            let first = |place: usize| match outcomes {
-                Outcomes::Alike(outcome) => outcome.is_first(),
-                Outcomes::Each(each) => each.get(place).is_some_and(Outcome::is_first),
-            };
-            let mut message = None;
-            for (_, &member) in setting.members.iter().enumerate().filter(|&(place, _)| first(place)) {
-                let message = message.get_or_insert_with(|| {
-                    let positions = self.chosen.of_columns(columns, self.update.external_ids());
-                    let ids = positions.filter_map(|position| digests.of(position));
-                    SentMessage::new(update, ids.collect())
-                });
-                let digest =
-                    invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST);
-                if let Some(&destination) = digest {
-                    settle(Settled { destination, at: self.at, by: SettledBy::Message(message.clone()) });
+            match (setting.deduping(), outcomes) {
+                (Some(columns), Outcomes::Alike(outcome)) if outcome.is_first() => {
+                    let message = self.message(update, columns, digests);
+                    settled.extend(self.settled_by(&message, &setting.members));
                 }
+                (Some(columns), Outcomes::Each(each)) if each.iter().any(Outcome::is_first) => {
+                    let message = self.message(update, columns, digests);
+                    let members = setting.members.iter().zip(each);
+                    let firsts = members.filter_map(|(member, outcome)| outcome.is_first().then_some(member));
+                    settled.extend(self.settled_by(&message, firsts));
+                }
+                _ => {}
             }
         }
+    }
+
+    fn message(&self, update: NameDigest, columns: &[usize], digests: &mut IdDigests<'_>) -> SentMessage {
+        let mut ids = SmallVec::new();
+        for position in self.chosen.of_columns(columns, self.update.external_ids()) {
+            ids.extend(digests.of(position));
+        }
+        SentMessage::new(update, ids)
+    }
+
+    fn settled_by<'m>(
+        &self,
+        message: &SentMessage,
+        members: impl IntoIterator<Item = &'m usize>,
+    ) -> impl Iterator<Item = Settled> {
+        let digest_of =
+            |&member| invariant::at(self.destinations.digests(), member, EVERY_DESTINATION_HAS_A_DIGEST);
+        members.into_iter().filter_map(digest_of).map(|&destination| Settled {
+            destination,
+            at: self.at,
+            by: SettledBy::Message(message.clone()),
+        })
     }
 }

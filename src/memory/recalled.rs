@@ -111,13 +111,9 @@ impl Kept {
 
     /// Settles the destinations that are sent something for the first time, of which none is settled.
     pub(super) fn settle_first_messages(&mut self, settling: &Settling<'_, '_>, digests: &mut IdDigests<'_>) {
-        let count = settling.count();
-        if count > 0 {
-            let known = self.memory.settled.len();
-            self.memory.settled.reserve_exact(count);
-            settling.each(digests, |settled| self.memory.settled.push(settled));
-            self.sort_after(known);
-        }
+        let known = self.memory.settled.len();
+        settling.add_to(&mut self.memory.settled, digests);
+        self.sort_after(known);
     }
 
     fn sort_after(&mut self, known: usize) {

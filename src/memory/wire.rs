@@ -12,10 +12,10 @@ use smallvec::SmallVec;
 use crate::input::error::{InputError, Problem};
 use crate::input::membership::Membership;
 use crate::input::name_digest::NameDigest;
-use crate::input::read::Read;
 use crate::input::read::field::Field;
 use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Number, Text};
+use crate::input::read::{Read, deserialize_by_read};
 use crate::memory::Memory;
 use crate::memory::settled::{SentMessage, Settled, SettledBy};
 
@@ -188,6 +188,8 @@ impl<'de> Read<'de> for Settled {
         Ok(Self { destination, at, by })
     }
 }
+
+deserialize_by_read!(Settled);
 
 /// A digest as an element of a list.
 pub(crate) struct ReadDigest(NameDigest);

@@ -1,6 +1,8 @@
 //! Memories as bytes, by `fixtures/memory/memories.json`, and in the formats of serde.
 
-use idgroup::{Memory, MemoryError};
+use std::collections::BTreeSet;
+
+use idgroup::{Memory, MemoryError, Settled};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use serde_json::{Value, json};
@@ -101,6 +103,25 @@ fn every_format_brings_a_memory_back() {
         assert_ne!(list, message_pack, "bytes as a list of numbers");
         assert_eq!(rmp_serde::from_slice::<Memory>(&list).unwrap(), memory);
     }
+}
+
+#[test]
+fn what_is_settled_is_read_by_itself() {
+    let mut kinds = BTreeSet::new();
+    for settled in memories().iter().flat_map(|(memory, _)| memory.settled()) {
+        kinds.insert(settled.by().as_str());
+        let json = serde_json::to_value(settled).unwrap();
+        assert_eq!(serde_json::from_value::<Settled>(json).unwrap(), *settled);
+        let message_pack = rmp_serde::to_vec_named(settled).unwrap();
+        assert_eq!(rmp_serde::from_slice::<Settled>(&message_pack).unwrap(), *settled);
+        let mut cbor = Vec::new();
+        ciborium::into_writer(settled, &mut cbor).unwrap();
+        assert_eq!(ciborium::from_reader::<Settled, _>(&*cbor).unwrap(), *settled);
+    }
+    assert_eq!(Vec::from_iter(kinds), ["assumption", "hand_over", "message"]);
+    let refused =
+        serde_json::from_value::<Settled>(json!({"destination": "0000000000000001", "by": "assumption"}));
+    assert_eq!(refused.unwrap_err().to_string(), "`at` is missing");
 }
 
 #[test]
