@@ -1,7 +1,9 @@
 //! Destinations that are set differently in the middle of a stay.
 
-use idgroup::{Completeness, Destinations, Memory, ProfileUpdate, memory};
+use idgroup::{Completeness, Destinations, DropReason, Memory, ProfileUpdate, Verdict, memory};
 use serde_json::{Value, json};
+
+use crate::recorder::{Call, Recorder};
 
 fn update(id: &str, second: u8) -> ProfileUpdate {
     serde_json::from_value(json!({
@@ -58,4 +60,41 @@ fn a_repeat_is_the_first_message_whatever_the_destination_is_set_to_by_now() {
     // A plain destination is sent every update, and what was settled stays so.
     let (told, _, after) = decide(&own, &entry, &json!({}));
     assert_eq!((told, after), (json!({"ids": ["b", "a", "1"], "repeat": false}), own));
+}
+
+/// How many external IDs and destinations each event has, how many destinations got each verdict, each run of
+/// equal ones told at once; and the memory.
+fn watched(
+    own: &Memory,
+    update: &ProfileUpdate,
+    destinations: &Value,
+) -> (Vec<(usize, usize)>, Vec<Call>, Memory) {
+    let destinations: Destinations = serde_json::from_value(destinations.clone()).unwrap();
+    let recalled = memory::keys(update, 0).recall(|_| own.clone());
+    let mut recorder = Recorder::default();
+    let decision = memory::decide_with(recalled, &destinations, Completeness::Complete, &mut recorder);
+    let verdicts = recorder.calls(|call| matches!(call, Call::Verdict(..)));
+    (recorder.groups(), verdicts, decision.own().clone())
+}
+
+#[test]
+fn destinations_that_are_set_alike_may_be_sent_differently() {
+    let setting = |id: &str, strategy: &str| json!({"id": id, "dedupes_on": ["email"], "id_strategies": {"email": strategy}});
+    let entry = update("upd_1", 1);
+    let (.., own) =
+        watched(&Memory::default(), &entry, &json!([setting("dst_1", "first"), setting("dst_4", "first")]));
+    // Two were added, and all choose the latest ID by now.
+    let all = json!(["dst_1", "dst_2", "dst_3", "dst_4"].map(|id| setting(id, "latest")));
+    let dropped = |count| Call::Verdict(Verdict::Drop(DropReason::AlreadyMessaged), count);
+    let sent = |count| Call::Verdict(Verdict::SendSome, count);
+    let (groups, verdicts, after) = watched(&own, &update("upd_2", 2), &all);
+    assert_eq!((groups, verdicts), (vec![(1, 2)], vec![dropped(1), sent(2), dropped(1)]));
+    assert_eq!(after.settled().len(), 4);
+    // The first update again: `a` to whom it was sent, and `b` to the others.
+    let (groups, verdicts, again) = watched(&own, &entry, &all);
+    assert_eq!((groups, verdicts), (vec![(1, 2), (1, 2)], vec![sent(4)]));
+    assert_eq!(again.settled_for("dst_1"), own.settled_for("dst_1"));
+    let message = |id: &str| again.settled_for(id).unwrap().message().unwrap().external_ids().to_vec();
+    assert_eq!((message("dst_2"), message("dst_1") == message("dst_4")), (message("dst_3"), true));
+    assert_ne!(message("dst_1"), message("dst_2"));
 }
