@@ -98,3 +98,19 @@ fn destinations_that_are_set_alike_may_be_sent_differently() {
     assert_eq!((message("dst_2"), message("dst_1") == message("dst_4")), (message("dst_3"), true));
     assert_ne!(message("dst_1"), message("dst_2"));
 }
+
+/// Their digests lie in another order than the IDs, with some of these phones.
+#[test]
+fn a_repeat_lists_its_ids_as_every_event_does() {
+    for phone in 0..8 {
+        let mut entry = serde_json::to_value(update("upd_1", 1)).unwrap();
+        entry["external_ids"][2]["id"] = json!(phone.to_string());
+        let entry: ProfileUpdate = serde_json::from_value(entry).unwrap();
+        let (told, message, own) =
+            decide(&Memory::default(), &entry, &json!({"dedupes_on": ["email", "phone"]}));
+        assert_eq!(told, json!({"ids": ["b", phone.to_string()], "repeat": false}));
+        let (told, again, after) = decide(&own, &entry, &json!({"dedupes_on": ["email"]}));
+        assert_eq!(told, json!({"ids": ["b", phone.to_string()], "repeat": true}));
+        assert_eq!((again, after), (message, own));
+    }
+}
