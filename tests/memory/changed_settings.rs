@@ -62,40 +62,53 @@ fn a_repeat_is_the_first_message_whatever_the_destination_is_set_to_by_now() {
     assert_eq!((told, after), (json!({"ids": ["b", "a", "1"], "repeat": false}), own));
 }
 
-/// How many external IDs and destinations each event has, how many destinations got each verdict, each run of
-/// equal ones told at once; and the memory.
-fn watched(
-    own: &Memory,
-    update: &ProfileUpdate,
-    destinations: &Value,
-) -> (Vec<(usize, usize)>, Vec<Call>, Memory) {
-    let destinations: Destinations = serde_json::from_value(destinations.clone()).unwrap();
+/// What is decided about several destinations.
+struct Watched {
+    /// How many external IDs and destinations each event has.
+    groups: Vec<(usize, usize)>,
+    /// The verdict about each run of destinations.
+    verdicts: Vec<Call>,
+    messages_somebody: bool,
+    own: Memory,
+}
+
+fn watched(own: &Memory, update: &ProfileUpdate, destinations: &[Value]) -> Watched {
+    let destinations: Destinations = serde_json::from_value(json!(destinations)).unwrap();
     let recalled = memory::keys(update, 0).recall(|_| own.clone());
     let mut recorder = Recorder::default();
     let decision = memory::decide_with(recalled, &destinations, Completeness::Complete, &mut recorder);
-    let verdicts = recorder.calls(|call| matches!(call, Call::Verdict(..)));
-    (recorder.groups(), verdicts, decision.own().clone())
+    Watched {
+        groups: recorder.groups(),
+        verdicts: recorder.calls(|call| matches!(call, Call::Verdict(..))),
+        messages_somebody: decision.messages_somebody(),
+        own: decision.own().clone(),
+    }
 }
 
 #[test]
 fn destinations_that_are_set_alike_may_be_sent_differently() {
     let setting = |id: &str, strategy: &str| json!({"id": id, "dedupes_on": ["email"], "id_strategies": {"email": strategy}});
     let entry = update("upd_1", 1);
-    let (.., own) =
-        watched(&Memory::default(), &entry, &json!([setting("dst_1", "first"), setting("dst_4", "first")]));
-    // Two were added, and all choose the latest ID by now.
-    let all = json!(["dst_1", "dst_2", "dst_3", "dst_4"].map(|id| setting(id, "latest")));
+    let two = ["dst_1", "dst_4"].map(|id| setting(id, "first"));
+    let Watched { own, .. } = watched(&Memory::default(), &entry, &two);
+    // Two were added between them, and a plain one before all; and all choose the latest ID by now.
+    let all = ["dst_1", "dst_2", "dst_3", "dst_4"].map(|id| setting(id, "latest"));
+    let all = [&[json!({"id": "dst_0"})], &all[..]].concat();
     let dropped = |count| Call::Verdict(Verdict::Drop(DropReason::AlreadyMessaged), count);
     let sent = |count| Call::Verdict(Verdict::SendSome, count);
-    let (groups, verdicts, after) = watched(&own, &update("upd_2", 2), &all);
-    assert_eq!((groups, verdicts), (vec![(1, 2)], vec![dropped(1), sent(2), dropped(1)]));
-    assert_eq!(after.settled().len(), 4);
+    let plain = Call::Verdict(Verdict::SendAll, 1);
+    let later = watched(&own, &update("upd_2", 2), &all);
+    assert_eq!(later.groups, [(3, 1), (1, 2)]);
+    assert_eq!(later.verdicts, [plain, dropped(1), sent(2), dropped(1)]);
+    assert!(later.messages_somebody);
+    assert_eq!(later.own.settled().len(), 4);
+    assert!(!watched(&later.own, &update("upd_3", 3), &all).messages_somebody);
     // The first update again: `a` to whom it was sent, and `b` to the others.
-    let (groups, verdicts, again) = watched(&own, &entry, &all);
-    assert_eq!((groups, verdicts), (vec![(1, 2), (1, 2)], vec![sent(4)]));
-    assert_eq!(again.settled_for("dst_1"), own.settled_for("dst_1"));
-    let message = |id: &str| again.settled_for(id).unwrap().message().unwrap().external_ids().to_vec();
-    assert_eq!((message("dst_2"), message("dst_1") == message("dst_4")), (message("dst_3"), true));
+    let again = watched(&own, &entry, &all);
+    assert_eq!((again.groups, again.verdicts), (vec![(3, 1), (1, 2), (1, 2)], vec![plain, sent(4)]));
+    assert_eq!(again.own.settled_for("dst_1"), own.settled_for("dst_1"));
+    let message = |id: &str| again.own.settled_for(id).unwrap().message().unwrap().external_ids().to_vec();
+    assert_eq!((message("dst_2"), message("dst_1")), (message("dst_3"), message("dst_4")));
     assert_ne!(message("dst_1"), message("dst_2"));
 }
 
