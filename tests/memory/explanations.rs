@@ -88,3 +88,36 @@ fn a_verdict_is_found_by_its_destination_and_watched() {
     assert_eq!(counts.verdict(Verdict::SendSome), 1);
     assert_eq!(counts.groups(), 2);
 }
+
+#[test]
+fn only_an_entry_of_who_is_in_says_that_an_exit_is_missing() {
+    let destinations: Destinations = serde_json::from_str(DESTINATIONS).unwrap();
+    let told = |update: &Value, own: &Memory| {
+        let update: ProfileUpdate = serde_json::from_value(update.clone()).unwrap();
+        let mut counts = Counts::default();
+        let recalled = memory::keys(&update, 0).recall(|_| own.clone());
+        let decision = memory::decide_with(recalled, &destinations, Completeness::Complete, &mut counts);
+        (counts.gap(Gap::EnteredWhileIn), decision.own().clone())
+    };
+    let update = |membership: &str, second: u8, trigger: Value| {
+        json!({
+            "id": format!("upd_{second}"), "space_id": "spa_1", "profile_id": "use_1",
+            "computation": {"id": "aud_1"}, "membership": membership,
+            "computed_at": format!("2026-01-05T10:00:{second:02}Z"), "trigger": trigger,
+            "external_ids": [{"type": "email", "id": "ann@example.com"}],
+        })
+    };
+    let changed = |membership, second| update(membership, second, json!({"reason": "value_changed"}));
+    let added = [json!({"type": "email", "id": "ann@example.com"})];
+    let (at_first, is_in) = told(&changed("in", 2), &Memory::default());
+    let (at_exit, is_out) = told(&changed("out", 4), &is_in);
+    assert_eq!((at_first, at_exit), (0, 0));
+    for second in [2, 3] {
+        assert_eq!(told(&changed("in", second), &is_in).0, 1, "{second}");
+        let new = update("in", second, json!({"reason": "new_external_id", "added": added}));
+        assert_eq!(told(&new, &is_in).0, 0, "{second}");
+    }
+    assert_eq!(told(&changed("in", 1), &is_in).0, 0, "superseded");
+    assert_eq!(told(&changed("in", 5), &is_out).0, 0, "after an exit");
+    assert_eq!(told(&changed("out", 5), &is_out).0, 0, "another exit");
+}

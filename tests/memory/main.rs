@@ -2,6 +2,8 @@
 
 #[path = "../support/oracle/mod.rs"]
 mod oracle;
+#[path = "../support/recorder.rs"]
+mod recorder;
 
 mod batches;
 mod bytes;

@@ -9,7 +9,7 @@ use idgroup::{
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::FileFailurePersistence;
 
 use crate::oracle::memory::{By, Memories, Memory as Remembered, Time, Turn};
@@ -71,10 +71,15 @@ fn update() -> impl Strategy<Value = Update> {
     })
 }
 
-fn destinations() -> impl Strategy<Value = Vec<Destination>> {
-    vec(setting(), 1..=4).prop_map(|settings| {
-        let named = DESTINATIONS.into_iter().zip(settings);
-        named.map(|(id, setting)| Destination { id, ..setting }).collect()
+/// The destinations before some update and from it on, with settings that several share: some are added and
+/// some removed, and some are set differently.
+fn destinations() -> impl Strategy<Value = [Vec<Destination>; 2]> {
+    let named = (subsequence(DESTINATIONS.to_vec(), 1..=4), vec(any::<Index>(), 4));
+    (vec(setting(), 1..=3), [named.clone(), named]).prop_map(|(settings, lists)| {
+        lists.map(|(ids, chosen)| {
+            let set = |(id, chosen): (_, Index)| Destination { id, ..chosen.get(&settings).clone() };
+            ids.into_iter().zip(chosen).map(set).collect()
+        })
     })
 }
 
@@ -164,19 +169,24 @@ proptest! {
 
     #[test]
     fn decides_and_remembers_what_the_oracle_does(
-        updates in vec(update(), 1..12), destinations in destinations(), is_partial in any::<bool>(),
+        updates in vec(update(), 1..12), lists in destinations(), before in 0..12_usize,
+        is_partial in any::<bool>(),
     ) {
-        let built: Destinations = build::destinations(&destinations);
+        let built: [Destinations; 2] = [build::destinations(&lists[0]), build::destinations(&lists[1])];
         let completeness = if is_partial { Completeness::Partial } else { Completeness::Complete };
         let earliest = "0000-01-01T00:00:00Z".parse::<Timestamp>().unwrap().unix_nanoseconds();
         let mut store: BTreeMap<MemoryKey, Memory> = BTreeMap::new();
         let mut memories = Memories::new();
-        for update in &updates {
-            let turn = Turn { update, destinations: &destinations, is_partial, nanoseconds, earliest };
+        for (number, update) in updates.iter().enumerate() {
+            let (destinations, built) = match number < before {
+                true => (&lists[0], &built[0]),
+                false => (&lists[1], &built[1]),
+            };
+            let turn = Turn { update, destinations, is_partial, nanoseconds, earliest };
             let expected = turn.take(&mut memories);
             let update = build::update(update);
             let recalled = memory::keys(&update, 0).recall(|key| store.get(key).cloned().unwrap_or_default());
-            let decision = memory::decide(recalled, &built, completeness);
+            let decision = memory::decide(recalled, built, completeness);
             for (to, expected) in destinations.iter().zip(&expected) {
                 assert_judged(&decision, to, expected);
             }

@@ -127,3 +127,21 @@ fn the_memory_decides_what_is_sent_and_who_watches_hears_both_flows() {
         assert!(heard.iter().any(|line| line.contains(wanted)), "{wanted} is not among {heard:?}");
     }
 }
+
+#[test]
+fn it_is_told_whether_anything_was_sent_without_a_memory() {
+    let destinations = destinations();
+    let mut added = serde_json::to_value(update("upd_1", "in", 1)).unwrap();
+    let ids = json!([{"type": "email", "id": "a@example.com"}]);
+    added["trigger"] = json!({"reason": "new_external_id", "added": ids});
+    let earlier = json!({"type": "email", "id": "b@example.com", "created_at": "2026-01-04T10:00:00Z"});
+    added["external_ids"].as_array_mut().unwrap().push(earlier);
+    added["external_ids"][0]["created_at"] = json!("2026-01-05T09:00:00Z");
+    let added: ProfileUpdate = serde_json::from_value(added).unwrap();
+    for (completeness, events) in [(Completeness::Complete, 2), (Completeness::Partial, 1)] {
+        let recalled = memory::keys(&added, 0).recall(|_| Memory::default());
+        let release = release(RouteReason::SpaceOpen, Comparing::Off);
+        let outcome = release.decide_recalled(recalled, None, &destinations, completeness);
+        assert_eq!(outcome.routed.events.len(), events, "{completeness:?}");
+    }
+}
