@@ -288,11 +288,21 @@ mod tests {
 
     use super::*;
 
+    /// Behind it there is only the padding.
+    fn assert_last(text: &str) {
+        let mut expected = Vec::from(*b"prefix");
+        expected.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+        expected.extend(text.bytes());
+        let half = Digest::first_half_of("prefix", |digest| _ = digest.text(text));
+        assert_eq!(half, Sha256::digest(&expected)[..16], "{}", text.len());
+    }
+
     /// The texts end at, before and behind every edge: of a block, and of what is gathered.
     #[test]
     fn what_is_gathered_is_hashed_once_and_in_order() {
-        for length in (0..20).chain(40..70).chain(230..280).chain([1_000]) {
+        for length in (0..20).chain(40..70).chain(230..330).chain([1_000]) {
             let text: String = ('a'..='z').cycle().take(length).collect();
+            assert_last(&text);
             for repeats in [1, 2, 7] {
                 let put = |digest: &mut Digest| {
                     (0..repeats).for_each(|repeat| _ = digest.text(&text).bytes(&[repeat; 3]));
