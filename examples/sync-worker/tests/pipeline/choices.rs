@@ -135,7 +135,8 @@ fn a_change_of_a_strategy_or_of_consent_reaches_a_worker_that_runs() {
     let database = prepared("choices_change");
     let broker = Broker::start(1);
     let (input, mut outputs) = (broker.input(), broker.outputs());
-    let _worker = Worker::start(&broker, &database, &[]);
+    // So that the same profile is messaged each time that it is found to be in.
+    let _worker = Worker::start(&broker, &database, &["--memories", "off"]);
     until_sent("as it was", &input, &mut outputs, |sent| {
         sent["ads"].contains("old@example.com") && sent["ads"].contains("+2") && !sent.contains_key("sms")
     });
