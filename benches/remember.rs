@@ -36,7 +36,7 @@ fn shapes(c: &mut Criterion) {
         group.bench_function("without", |b| {
             // As the others are measured: without the time that dropping the events takes.
             let decide = |()| decide(black_box(&first), black_box(&destinations));
-            b.iter_batched(|| (), decide, BatchSize::SmallInput);
+            b.iter_batched(|| (), decide, BatchSize::NumIterations(100));
         });
         // Nothing is known yet: everything is sent, and settled.
         with_memory(&mut group, "first", &first, &Memory::default(), &destinations);
@@ -54,7 +54,8 @@ fn shapes(c: &mut Criterion) {
     }
 }
 
-/// The memories are at hand, as a store has handed them over.
+/// The memories are at hand, as a store has handed them over; a hundred at a time, as many as a batch may have. With
+/// a hundred thousand of them, a decision would wait for memory of the machine's.
 fn with_memory(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     name: &str,
@@ -66,7 +67,7 @@ fn with_memory(
         b.iter_batched(
             || memory::keys(update, 0).recall(|_| memory.clone()),
             |recalled| memory::decide(recalled, black_box(destinations), Completeness::Complete),
-            BatchSize::SmallInput,
+            BatchSize::NumIterations(100),
         );
     });
 }
