@@ -7,13 +7,12 @@ mod yardsticks;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use idgroup::{Destinations, ProfileUpdate, decide, explain};
 use yardsticks::{
-    assert_same, bytes_to_hash, destinations, destinations_all_different, naive, naive_ids, sha256_floor,
-    update,
+    assert_same, bytes_to_hash, destinations, destinations_all_different, naive, naive_ids, quick,
+    sha256_floor, update,
 };
 
 fn shapes(c: &mut Criterion) {
@@ -135,13 +134,6 @@ fn replay(c: &mut Criterion) {
         });
     }
     group.finish();
-}
-
-fn quick() -> Criterion {
-    Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
 }
 
 criterion_group! {

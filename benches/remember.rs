@@ -4,11 +4,10 @@
 mod yardsticks;
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use idgroup::{Completeness, Destinations, Memory, MemoryKey, ProfileUpdate, decide, memory};
-use yardsticks::{destinations, update, update_json};
+use yardsticks::{destinations, quick, update, update_json};
 
 fn recomputed(ids: usize) -> ProfileUpdate {
     let mut json = update_json(ids);
@@ -70,13 +69,6 @@ fn with_memory(
             BatchSize::NumIterations(100),
         );
     });
-}
-
-fn quick() -> Criterion {
-    Criterion::default()
-        .sample_size(30)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1))
 }
 
 criterion_group! {

@@ -7,13 +7,23 @@ pub mod floors;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::hint::black_box;
+use std::time::Duration;
 
+use criterion::Criterion;
 use idgroup::{
     Computation, Destination, Destinations, ExternalId, IdGroupEvent, Membership, OutboundMessage,
     ProfileUpdate, Trigger,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
+
+/// Enough for what takes microseconds.
+pub fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+}
 
 /// An update of `ids` external IDs, spread over the types that destinations use and others.
 pub fn update_json(ids: usize) -> serde_json::Value {
