@@ -31,7 +31,7 @@ impl Broker {
 
     /// `STOP` makes it stand still, and `CONT` go on.
     pub fn signal(&self, name: &str) {
-        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        signal(self.child.id(), name);
     }
 }
 

@@ -20,6 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::certificates::make_certificates;
 use crate::database::{block_on, free_port};
 use crate::kafka::Pipeline;
+use crate::process::signal;
 
 pub const BROKERS: usize = 3;
 /// The one user whom the secure listeners know.
@@ -430,10 +431,6 @@ fn jars() -> PathBuf {
 pub fn slowly() -> AdminOptions {
     let patience = Some(Duration::from_secs(60));
     AdminOptions::new().request_timeout(patience).operation_timeout(patience)
-}
-
-fn signal(pid: u32, name: &str) {
-    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 
 #[track_caller]
