@@ -147,7 +147,7 @@ mod tests {
             Memory { destinations: [("aud_1".to_owned(), destinations)].into(), ..Memory::default() };
         let catalog = Catalog::new(Arc::new(Store::Memory(memory)));
         let found = catalog.destinations(&["aud_1", "aud_2", "aud_1"]).await.unwrap();
-        assert_eq!(found["aud_1"].as_ref().as_ref().unwrap().as_ref().unwrap().len(), 1);
+        assert_eq!(found["aud_1"].as_ref().as_ref().unwrap().as_ref().unwrap().destinations.len(), 1);
         assert!(found["aud_2"].as_ref().as_ref().unwrap().is_none());
         assert_eq!(catalog.lock().destinations.len(), 2);
         catalog.changed("computation aud_1");

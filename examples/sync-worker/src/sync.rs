@@ -1,5 +1,6 @@
 //! The sync worker: decides where each update goes, and writes the events.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::retry::until_done;
 use crate::rollout_config::InForce;
 use crate::sending::Sending;
 use crate::sink::Sink;
-use crate::store::Connected;
+use crate::store::{Audience, Connected};
 
 /// How often a computation that is not known is looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -145,7 +146,7 @@ impl Sync {
                 self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Remembered(routed, dedupe, current), Ok(known)) => {
-                self.deciding.compare(&current, known, &dedupe);
+                self.deciding.compare(&current, known, || Cow::Borrowed(&dedupe));
                 self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
@@ -184,9 +185,9 @@ fn known_of<'a>(
     tiers: &HashMap<String, Option<Arc<str>>>,
 ) -> Result<Known<'a>, String> {
     match destinations.get(update.computation().id()).map(|connected| &**connected) {
-        Some(Ok(Some(destinations))) => {
+        Some(Ok(Some(Audience { destinations, legacy }))) => {
             let tier = tiers.get(update.space_id()).cloned().flatten();
-            Ok(Known { update, tier, destinations, bytes })
+            Ok(Known { update, tier, destinations, legacy, bytes })
         }
         Some(Err(error)) => Err(error.clone()),
         Some(Ok(None)) | None => {

@@ -5,6 +5,7 @@ mod certificates;
 mod changes;
 mod choices;
 mod claims;
+mod comparing;
 mod crashes;
 mod database;
 mod decisions;
