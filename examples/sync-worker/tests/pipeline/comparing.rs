@@ -10,7 +10,7 @@ use crate::process::{Worker, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Of each step.
-const UPDATES: usize = 60;
+const UPDATES: usize = 50;
 
 /// Sends updates, and returns how many comparisons ended in each way.
 fn compared(input: &Input, worker: &Worker, updates: &[Computed]) -> [f64; 2] {
