@@ -28,7 +28,7 @@ use crate::input::trigger::{RawTrigger, Trigger};
 /// names of fields: JSON, CBOR, or what `rmp_serde::to_vec_named` writes. Objects written
 /// as arrays are refused as such. Formats that don't describe themselves can't be read, and nothing is ever
 /// misread: they refuse before these types are asked, and so in words of their own, which name
-/// `deserialize_any` or, from postcard, read "This is a feature that PostCard will never implement". Only a
+/// `deserialize_any` or, from postcard, read `This is a feature that PostCard will never implement`. Only a
 /// [`Memory`](crate::Memory) is read from them, too.
 ///
 /// ```
