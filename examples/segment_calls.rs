@@ -56,11 +56,8 @@ fn rendered(case: &Case) -> Result<Value, Box<dyn Error>> {
     let personas: Vec<(&str, &Value)> =
         case.supplied.personas.iter().map(|(name, value)| (name.as_str(), value)).collect();
     let supplied = Supplied::default().with_personas(&personas);
-    let supplied = supplied.with_value(case.supplied.value.as_ref());
-    let supplied = match &case.supplied.timestamp {
-        Some(timestamp) => supplied.with_timestamp(timestamp.parse()?),
-        None => supplied,
-    };
+    let timestamp = case.supplied.timestamp.as_deref().map(str::parse).transpose()?;
+    let supplied = supplied.with_value(case.supplied.value.as_ref()).maybe_timestamp(timestamp);
     let routes = Routes::new(&case.destinations, &case.settings);
 
     let (mut calls, mut refusals) = (Vec::new(), Vec::new());

@@ -80,7 +80,7 @@ pub use memory::batch::Batch;
 pub use memory::bytes::MemoryError;
 pub use memory::decide::{Completeness, MemoryDecision};
 pub use memory::explain::{MemoryExplanation, MemoryVerdict, MemoryVerdicts};
-pub use memory::key::{MemoryKey, MemoryKeys};
+pub use memory::key::{MemoryKey, MemoryKeys, MemoryKeysIter};
 pub use memory::recalled::Recalled;
 pub use memory::settled::{SentMessage, Settled, SettledBy};
 pub use observe::counts::{Counted, Counts, CountsIter};

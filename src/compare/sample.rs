@@ -6,8 +6,9 @@ use alloc::string::String;
 use serde::{Deserialize, Serialize};
 
 use crate::event::outbound::OutboundMessage;
+use crate::event::wire::serialize_outbound;
 use crate::input::destination::Destination;
-use crate::input::external_id::{ExternalId, serialize_outbound};
+use crate::input::external_id::ExternalId;
 
 /// What a comparison keeps of an outbound message that differs.
 ///

@@ -61,11 +61,6 @@ impl Destinations {
         Ok(Self { settings: Settings::new(&by_id), digests, by_id: by_id.into() })
     }
 
-    /// How many destinations there are.
-    pub fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
@@ -83,11 +78,6 @@ impl Destinations {
     /// Where the destination with this id stands among all.
     pub(crate) fn position(&self, id: &str) -> Option<usize> {
         self.by_id.binary_search_by(|destination| destination.id().cmp(id)).ok()
-    }
-
-    /// The destinations, by id.
-    pub fn as_slice(&self) -> &[Destination] {
-        &self.by_id
     }
 
     /// How many different settings the destinations have: `dedupes_on`, `id_strategies` and `consent`

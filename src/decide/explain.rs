@@ -79,10 +79,10 @@ pub struct DestinationVerdicts<'e, 'a> {
 /// is for people, and names types and never an ID's value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DestinationVerdict<'a> {
-    update: &'a ProfileUpdate,
-    destination: &'a Destination,
-    verdict: Verdict,
-    external_ids: SelectedIds<'a>,
+    pub(crate) update: &'a ProfileUpdate,
+    pub(crate) destination: &'a Destination,
+    pub(crate) verdict: Verdict,
+    pub(crate) external_ids: SelectedIds<'a>,
 }
 
 impl<'a> Explanation<'a> {
@@ -142,15 +142,6 @@ impl<'e, 'a> IntoIterator for &'e Explanation<'a> {
 }
 
 impl<'a> DestinationVerdict<'a> {
-    pub(crate) fn new(
-        update: &'a ProfileUpdate,
-        destination: &'a Destination,
-        verdict: Verdict,
-        external_ids: SelectedIds<'a>,
-    ) -> Self {
-        Self { update, destination, verdict, external_ids }
-    }
-
     /// The update's id.
     pub fn update_id(&self) -> &'a str {
         self.update.id()

@@ -7,7 +7,7 @@ pub(crate) mod outbound;
 pub(crate) mod owned;
 pub(crate) mod selected_ids;
 pub(crate) mod sent_to;
-mod wire;
+pub(crate) mod wire;
 
 use core::fmt;
 

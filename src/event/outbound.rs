@@ -14,8 +14,9 @@ use crate::event::delivery_key::DeliveryKey;
 use crate::event::id_group::MessageId;
 use crate::event::selected_ids::{IdList, lengths_by_type};
 use crate::event::sent_to::SentToIter;
+use crate::event::wire::Outbound;
 use crate::input::destination::Destination;
-use crate::input::external_id::{ExternalId, Outbound};
+use crate::input::external_id::ExternalId;
 
 /// The outbound messages of an event: all combinations of its external IDs, one ID of each type.
 ///

@@ -6,7 +6,8 @@ use core::iter::{self, FusedIterator};
 use serde::{Serialize, Serializer};
 use smallvec::SmallVec;
 
-use crate::input::external_id::{ExternalId, Outbound};
+use crate::event::wire::Outbound;
+use crate::input::external_id::ExternalId;
 use crate::invariant;
 
 /// A set of an update's external IDs: by type and, within a type, from latest to earliest.

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::event::id_group::MessageId;
+use crate::input::external_id::ExternalId;
 use crate::input::membership::Membership;
 use crate::input::timestamp::Timestamp;
 use crate::input::trigger::TriggerReason;
@@ -41,4 +43,26 @@ impl<G: fmt::Debug, D: fmt::Debug + ?Sized> EventFields<'_, G, D> {
             .field("destinations", &self.destinations)
             .finish()
     }
+}
+
+/// An external ID as an event carries it: without times.
+pub(crate) struct Outbound<'a>(pub(crate) &'a ExternalId);
+
+impl Serialize for Outbound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ExternalId", 4)?;
+        object.serialize_field("type", self.0.id_type())?;
+        object.serialize_field("id", self.0.id())?;
+        object.serialize_field("collection", &self.0.collection())?;
+        object.serialize_field("encoding", self.0.encoding())?;
+        object.end()
+    }
+}
+
+/// External IDs as events carry them, in types that own theirs.
+pub(crate) fn serialize_outbound<S: Serializer>(
+    ids: &[ExternalId],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(ids.iter().map(Outbound))
 }

@@ -95,7 +95,7 @@ impl Destination {
     ///
     /// # Errors
     ///
-    /// `Some` of no type at all; an empty type.
+    /// Those of [`deduping_on`](Self::deduping_on).
     pub fn maybe_deduping_on<'a, T: Into<Cow<'a, str>>>(
         self,
         id_types: Option<impl IntoIterator<Item = T>>,
@@ -134,6 +134,21 @@ impl Destination {
         match named.collect::<Result<Vec<_>, _>>().and_then(strategies_by_type) {
             Ok(strategies) => Self { id_strategies: Some(strategies), ..self }.with_strategies_checked(),
             Err(error) => Err(error.of_destination(&self.id)),
+        }
+    }
+
+    /// The same destination with these strategies, or with none if `None`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`with_id_strategies`](Self::with_id_strategies).
+    pub fn maybe_id_strategies<'a, T: Into<Cow<'a, str>>>(
+        self,
+        strategies: Option<impl IntoIterator<Item = (T, IdStrategy)>>,
+    ) -> Result<Self, InputError> {
+        match strategies {
+            Some(strategies) => self.with_id_strategies(strategies),
+            None => Ok(Self { id_strategies: None, ..self }),
         }
     }
 
@@ -319,6 +334,10 @@ mod tests {
         assert_eq!(plain().maybe_name(Some("SendGrid")).maybe_deduping_on(types()).unwrap(), full());
         let none = full().maybe_name(None::<&str>).maybe_deduping_on(None::<[&str; 1]>).unwrap();
         assert_eq!(none, plain());
+        let strategies = [("email", IdStrategy::First)];
+        let choosing = plain().maybe_id_strategies(Some(strategies)).unwrap();
+        assert_eq!(choosing, plain().with_id_strategies(strategies).unwrap());
+        assert_eq!(choosing.maybe_id_strategies(None::<[(&str, IdStrategy); 0]>).unwrap(), plain());
         let refused = plain().maybe_deduping_on(Some(["email", ""])).unwrap_err();
         assert_eq!((refused.field(), refused.destination()), ("dedupes_on[1]", Some("dst_1")));
         let refused = plain().maybe_deduping_on(Some([""; 0])).unwrap_err();

@@ -1,9 +1,20 @@
 //! Going through lists that are kept in a box.
 
-/// Gives a list `iter` and both `IntoIterator`s: by reference, and by value.
+/// Gives a list `as_slice`, `len`, `iter` and both `IntoIterator`s: by reference, and by value.
 macro_rules! listed {
     ($list:ident($($boxed:tt)+) of $item:ident, $order:literal) => {
         impl $list {
+            #[doc = concat!("Each once, ", $order, ".")]
+            pub fn as_slice(&self) -> &[$item] {
+                &self.$($boxed)+
+            }
+
+            /// How many there are.
+            #[allow(clippy::len_without_is_empty, reason = "most of these lists never are")]
+            pub fn len(&self) -> usize {
+                self.$($boxed)+.len()
+            }
+
             #[doc = concat!("Each once, ", $order, ".")]
             pub fn iter(&self) -> ::core::slice::Iter<'_, $item> {
                 self.$($boxed)+.iter()

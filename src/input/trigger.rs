@@ -142,57 +142,24 @@ labels!(TriggerReason {
 });
 
 impl AddedIds {
-    /// By identity.
-    pub fn as_slice(&self) -> &[ExternalIdKey] {
-        &self.0
-    }
-
-    /// How many IDs there are: at least one.
-    #[allow(clippy::len_without_is_empty, reason = "nothing is added by no ID")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether the ID is among them. Costs a binary search.
     pub fn contains(&self, key: &ExternalIdKey) -> bool {
         self.0.binary_search(key).is_ok()
     }
 }
 
-listed!(AddedIds(0) of ExternalIdKey, "by identity");
+listed!(AddedIds(0) of ExternalIdKey, "by identity, at least one");
 
 impl RemovedIds {
-    /// By identity.
-    pub fn as_slice(&self) -> &[ExternalIdKey] {
-        &self.0
-    }
-
-    /// How many IDs there are: at least one.
-    #[allow(clippy::len_without_is_empty, reason = "nothing is removed by no ID")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether the ID is among them. Costs a binary search.
     pub fn contains(&self, key: &ExternalIdKey) -> bool {
         self.0.binary_search(key).is_ok()
     }
 }
 
-listed!(RemovedIds(0) of ExternalIdKey, "by identity");
+listed!(RemovedIds(0) of ExternalIdKey, "by identity, at least one");
 
 impl MergedProfiles {
-    /// By id.
-    pub fn as_slice(&self) -> &[MergedProfile] {
-        &self.0
-    }
-
-    /// How many profiles there are: at least one.
-    #[allow(clippy::len_without_is_empty, reason = "a merge of no profiles is none")]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The profile with this id, if the merge states it. Costs a binary search.
     pub fn get(&self, profile_id: &str) -> Option<&MergedProfile> {
         debug_assert!(self.0.is_sorted_by(|a, b| a.profile_id < b.profile_id), "{EACH_PROFILE_ONCE}");
@@ -201,7 +168,7 @@ impl MergedProfiles {
     }
 }
 
-listed!(MergedProfiles(0) of MergedProfile, "by id");
+listed!(MergedProfiles(0) of MergedProfile, "by id, at least one");
 
 /// What a look-up among the profiles of a merge relies on.
 const EACH_PROFILE_ONCE: &str = "the profiles of a merge are sorted by id, each once";

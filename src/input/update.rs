@@ -20,14 +20,16 @@ use crate::input::trigger::{RawTrigger, Trigger};
 ///
 /// Comes from JSON with serde, or from code with [`ProfileUpdate::builder`]; either way it is
 /// checked once, here, and a decision about it cannot fail. Unknown fields are ignored, because
-/// what emits updates evolves. Reading costs in the length of the input, and a sort of the IDs.
+/// what emits updates evolves. The cost of reading grows with the length of the input, whose IDs are sorted.
 ///
 /// # Formats
 ///
 /// This type, and all others that come in, are read from any format that describes itself, with the
 /// names of fields: JSON, CBOR, or what `rmp_serde::to_vec_named` writes. Objects written
-/// as arrays are refused as such. Formats that describe nothing, such as postcard, refuse to be read
-/// without being told what comes, with an error of their own: nothing is ever misread.
+/// as arrays are refused as such. Formats that don't describe themselves can't be read, and nothing is ever
+/// misread: they refuse before these types are asked, and so in words of their own, which name
+/// `deserialize_any` or, from postcard, read `This is a feature that PostCard will never implement`. Only a
+/// [`Memory`](crate::Memory) is read from them, too.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -41,11 +41,8 @@ pub struct MemoryVerdicts<'e, 'a> {
 /// its text form is for people, and names types and never an ID's value.
 #[derive(Clone)]
 pub struct MemoryVerdict<'e, 'a> {
-    update: &'a ProfileUpdate,
-    destination: &'a Destination,
-    verdict: Verdict,
+    decided: DestinationVerdict<'a>,
     is_repeat: bool,
-    external_ids: SelectedIds<'a>,
     settled: Option<&'e Settled>,
 }
 
@@ -94,7 +91,8 @@ impl<'a> MemoryDecision<'a> {
         let digest = self.destinations.digests().get(position)?;
         let settled = if said { self.own().settled_by_digest(*digest) } else { None };
         debug_assert!(settled.is_some() == said, "what is settled stays so within a decision");
-        Some(MemoryVerdict { update: self.update(), destination, verdict, is_repeat, external_ids, settled })
+        let decided = DestinationVerdict { update: self.update(), destination, verdict, external_ids };
+        Some(MemoryVerdict { decided, is_repeat, settled })
     }
 }
 
@@ -129,17 +127,17 @@ impl<'e, 'a> IntoIterator for &MemoryExplanation<'e, 'a> {
 impl<'e, 'a> MemoryVerdict<'e, 'a> {
     /// The update's id.
     pub fn update_id(&self) -> &'a str {
-        self.update.id()
+        self.decided.update_id()
     }
 
     /// The destination.
     pub fn destination(&self) -> &'a Destination {
-        self.destination
+        self.decided.destination
     }
 
     /// The verdict.
     pub fn verdict(&self) -> Verdict {
-        self.verdict
+        self.decided.verdict
     }
 
     /// Whether it is sent what this very update was sent as before.
@@ -149,7 +147,7 @@ impl<'e, 'a> MemoryVerdict<'e, 'a> {
 
     /// The external IDs that are sent: none for a [`Verdict::Drop`].
     pub fn external_ids(&self) -> &SelectedIds<'a> {
-        &self.external_ids
+        &self.decided.external_ids
     }
 
     /// What the memory said, where that decided: of a repeat, and of what was already messaged.
@@ -159,18 +157,19 @@ impl<'e, 'a> MemoryVerdict<'e, 'a> {
 
     /// The profile with this digest, if the update names it.
     fn profile_named(&self, digest: NameDigest) -> Option<&'a str> {
-        let stated = match self.update.trigger() {
+        let update = self.decided.update;
+        let stated = match update.trigger() {
             Trigger::ProfileMerge(profiles) => profiles.as_slice(),
             _ => &[],
         };
         let stated = stated.iter().map(MergedProfile::profile_id);
-        [self.update.profile_id()].into_iter().chain(stated).find(|id| NameDigest::of_profile(id) == digest)
+        [update.profile_id()].into_iter().chain(stated).find(|id| NameDigest::of_profile(id) == digest)
     }
 
     fn write_settled(&self, settled: &Settled, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "; settled at {}", settled.at())?;
         match settled.by() {
-            SettledBy::Message(message) if message.update() == NameDigest::of_update(self.update.id()) => {
+            SettledBy::Message(message) if message.update() == NameDigest::of_update(self.update_id()) => {
                 match self.is_repeat {
                     true => f.write_str(" by this very update"),
                     false => f.write_str(
@@ -201,14 +200,13 @@ impl fmt::Display for MemoryExplanation<'_, '_> {
 impl fmt::Display for MemoryVerdict<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_repeat {
-            let (sent, known) = (self.external_ids.len(), self.update.external_ids().len());
-            let types = self.external_ids.iter().map(ExternalId::id_type);
-            write!(f, "{} is sent again {sent} of {known} external IDs, ", self.destination)?;
+            let (sent, known) = (self.external_ids().len(), self.decided.update.external_ids().len());
+            let types = self.external_ids().iter().map(ExternalId::id_type);
+            write!(f, "{} is sent again {sent} of {known} external IDs, ", self.destination())?;
             f.write_str("those of the first time, of type ")?;
             write_joined(f, types)?;
         } else {
-            let ids = self.external_ids.clone();
-            write!(f, "{}", DestinationVerdict::new(self.update, self.destination, self.verdict, ids))?;
+            write!(f, "{}", self.decided)?;
         }
         self.settled.map_or(Ok(()), |settled| self.write_settled(settled, f))
     }
@@ -225,10 +223,10 @@ impl fmt::Debug for MemoryVerdict<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryVerdict")
             .field("update_id", &self.update_id())
-            .field("destination", &self.destination)
-            .field("verdict", &self.verdict)
+            .field("destination", self.destination())
+            .field("verdict", &self.verdict())
             .field("is_repeat", &self.is_repeat)
-            .field("external_ids", &self.external_ids.len())
+            .field("external_ids", &self.external_ids().len())
             .field("settled", &self.settled)
             .finish()
     }
@@ -250,11 +248,11 @@ impl Serialize for MemoryVerdict<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("MemoryVerdict", 7)?;
         object.serialize_field("update_id", self.update_id())?;
-        object.serialize_field("destination", self.destination.id())?;
-        object.serialize_field("verdict", self.verdict.as_str())?;
-        object.serialize_field("drop_reason", &self.verdict.drop_reason())?;
+        object.serialize_field("destination", self.destination().id())?;
+        object.serialize_field("verdict", self.verdict().as_str())?;
+        object.serialize_field("drop_reason", &self.verdict().drop_reason())?;
         object.serialize_field("repeat", &self.is_repeat)?;
-        object.serialize_field("external_ids", &self.external_ids)?;
+        object.serialize_field("external_ids", self.external_ids())?;
         object.serialize_field("settled", &self.settled)?;
         object.end()
     }

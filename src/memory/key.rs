@@ -1,6 +1,8 @@
 //! Keys: under what memories are kept, and which of them an update needs.
 
 use core::convert::Infallible;
+use core::iter::FusedIterator;
+use core::slice;
 
 use smallvec::SmallVec;
 
@@ -52,17 +54,25 @@ fn others(update: &ProfileUpdate) -> impl Iterator<Item = &MergedProfile> {
 
 /// The keys of the memories that a decision about an update needs. Made by [`keys`].
 #[derive(Clone, Debug)]
+#[must_use = "recall their memories"]
 pub struct MemoryKeys<'a> {
     update: &'a ProfileUpdate,
     own: MemoryKey,
     others: SmallVec<[(&'a MergedProfile, MemoryKey); 1]>,
 }
 
+/// The keys of [`MemoryKeys`], one after the other.
+#[derive(Clone, Debug)]
+pub struct MemoryKeysIter<'k, 'a> {
+    own: Option<MemoryKey>,
+    others: slice::Iter<'k, (&'a MergedProfile, MemoryKey)>,
+}
+
 impl<'a> MemoryKeys<'a> {
     /// The keys, at least one: that of the update's own profile, then those of the other profiles of a
     /// merge, by profile id.
-    pub fn iter(&self) -> impl Iterator<Item = MemoryKey> {
-        [self.own].into_iter().chain(self.others.iter().map(|&(_, key)| key))
+    pub fn iter(&self) -> MemoryKeysIter<'_, 'a> {
+        MemoryKeysIter { own: Some(self.own), others: self.others.iter() }
     }
 
     /// The update with its memories: `memory_of` is asked for each key once, in order, and answers with
@@ -89,6 +99,32 @@ impl<'a> MemoryKeys<'a> {
             .into_iter()
             .map(|(profile, key)| Ok(Other { profile, kept: Kept::new(key, memory_of(&key)?) }));
         Ok(Recalled { update: self.update, own, others: others.collect::<Result<_, E>>()? })
+    }
+}
+
+impl Iterator for MemoryKeysIter<'_, '_> {
+    type Item = MemoryKey;
+
+    fn next(&mut self) -> Option<MemoryKey> {
+        self.own.take().or_else(|| self.others.next().map(|&(_, key)| key))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.others.len().saturating_add(usize::from(self.own.is_some()));
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for MemoryKeysIter<'_, '_> {}
+
+impl FusedIterator for MemoryKeysIter<'_, '_> {}
+
+impl<'k, 'a> IntoIterator for &'k MemoryKeys<'a> {
+    type Item = MemoryKey;
+    type IntoIter = MemoryKeysIter<'k, 'a>;
+
+    fn into_iter(self) -> MemoryKeysIter<'k, 'a> {
+        self.iter()
     }
 }
 
@@ -123,7 +159,16 @@ mod tests {
         assert_eq!(keys_of(Trigger::ValueChanged), [of("use_2")]);
         let stated = |id| MergedProfile::new(id, Membership::Out).unwrap();
         let merge = Trigger::profile_merge(["use_3", "use_2", "use_1"].map(stated)).unwrap();
-        assert_eq!(keys_of(merge), [of("use_2"), of("use_1"), of("use_3")]);
+        assert_eq!(keys_of(merge.clone()), [of("use_2"), of("use_1"), of("use_3")]);
+
+        let merge = update(merge);
+        let keys = keys(&merge, 7);
+        let mut left = keys.iter();
+        for (gone, key) in (&keys).into_iter().enumerate() {
+            assert_eq!(left.len(), 3 - gone);
+            assert_eq!(left.next(), Some(key));
+        }
+        assert_eq!((left.len(), left.next()), (0, None));
     }
 
     #[test]

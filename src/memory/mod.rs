@@ -100,7 +100,7 @@ pub use key::keys;
 ///
 /// Kept as [`to_bytes`](Self::to_bytes), or in any format of serde: as an object in formats for people,
 /// and as these bytes in binary ones. It holds no external ID, only digests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// `None` while it is unknown.
     membership: Option<Membership>,

@@ -6,7 +6,7 @@ use crate::input::name_digest::NameDigest;
 use crate::input::timestamp::Timestamp;
 
 /// A destination to which no message is due in the running stay, since when, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settled {
     pub(super) destination: NameDigest,
     pub(super) at: Timestamp,
@@ -14,7 +14,7 @@ pub struct Settled {
 }
 
 /// What settled a destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SettledBy {
     /// A message.
@@ -29,7 +29,7 @@ pub enum SettledBy {
 }
 
 /// A message that was sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SentMessage {
     pub(super) update: NameDigest,
     /// Sorted, each once, at least one. Up to so many need no allocation.

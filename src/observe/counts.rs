@@ -1,7 +1,7 @@
 //! A ready-made observer that counts.
 
 use alloc::collections::{BTreeMap, btree_map};
-use core::iter::Sum;
+use core::iter::{FusedIterator, Sum};
 use core::ops::{Add, AddAssign};
 
 use crate::compare::ComparisonOutcome;
@@ -176,6 +176,8 @@ impl Iterator for CountsIter<'_> {
 }
 
 impl ExactSizeIterator for CountsIter<'_> {}
+
+impl FusedIterator for CountsIter<'_> {}
 
 impl<'c> IntoIterator for &'c Counts {
     type Item = (Counted, u64);

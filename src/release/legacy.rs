@@ -16,12 +16,14 @@ use crate::observe::{Observer, Step};
 
 /// One event with all external IDs for all destinations, whatever their settings and the trigger's
 /// reason; none if the profile has no external IDs, or there are no destinations.
+#[must_use = "a decision does nothing by itself: send its events"]
 pub fn decide_legacy<'a>(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Vec<IdGroupEvent<'a>> {
     decide_legacy_with(update, destinations, &mut ())
 }
 
 /// The same as [`decide_legacy`], watched: one step. Its event is no group in the observer's sense,
 /// which counts those of the dedupe flow.
+#[must_use = "a decision does nothing by itself: send its events"]
 pub fn decide_legacy_with<'a, O: Observer + ?Sized>(
     update: &'a ProfileUpdate,
     destinations: &'a Destinations,

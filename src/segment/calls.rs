@@ -33,6 +33,7 @@ pub(super) const ESCAPED: usize = 6;
 ///
 /// Nothing is multiplied out: this holds a few words per destination, and a call is made when it is
 /// asked for.
+#[must_use = "calls are to be made"]
 pub struct Calls<'a, V: ?Sized = (), P = ()> {
     event: &'a IdGroupEvent<'a>,
     pub(super) supplied: Supplied<'a, V, P>,
@@ -112,7 +113,7 @@ impl<'a, V: ?Sized, P> Calls<'a, V, P> {
     }
 
     /// The destinations that get no call at all, by their ids, and why.
-    pub fn refusals(&self) -> impl Iterator<Item = Refusal<'_>> + Clone {
+    pub fn refusals(&self) -> impl ExactSizeIterator<Item = Refusal<'_>> + Clone {
         self.refused.iter().map(|(members, reason)| self.refusal(members, *reason))
     }
 

@@ -67,5 +67,5 @@ pub use calls::{Calls, MAX_CALL_SIZE};
 pub use message_id::CallId;
 pub use refusal::{Refusal, RefusalReason};
 pub use routes::Routes;
-pub use settings::{CallSettings, CallType, DestinationSettings};
+pub use settings::{CallSettings, CallSettingsIter, CallType, DestinationSettings};
 pub use supplied::Supplied;

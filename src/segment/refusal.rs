@@ -20,6 +20,7 @@ pub struct Refusal<'a> {
 
 /// What can't be sent so that destinations understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RefusalReason {
     /// The computation has no class.
     ClassMissing,

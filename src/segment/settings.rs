@@ -2,7 +2,8 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, btree_map};
+use core::iter::FusedIterator;
 
 use serde::de::MapAccess;
 use serde::ser::SerializeStruct;
@@ -52,6 +53,10 @@ use crate::segment::audience_settings::AudienceSettings;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallSettings(BTreeMap<Box<str>, DestinationSettings>);
 
+/// The settings of [`CallSettings`], with the ids that they belong to, by id.
+#[derive(Clone, Debug)]
+pub struct CallSettingsIter<'s>(btree_map::Iter<'s, Box<str>, DestinationSettings>);
+
 /// How one destination is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSettings {
@@ -99,8 +104,33 @@ impl CallSettings {
     }
 
     /// The settings and the ids that they belong to, by id.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &DestinationSettings)> {
-        self.0.iter().map(|(id, settings)| (&**id, settings))
+    pub fn iter(&self) -> CallSettingsIter<'_> {
+        CallSettingsIter(self.0.iter())
+    }
+}
+
+impl<'s> Iterator for CallSettingsIter<'s> {
+    type Item = (&'s str, &'s DestinationSettings);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(id, settings)| (&**id, settings))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for CallSettingsIter<'_> {}
+
+impl FusedIterator for CallSettingsIter<'_> {}
+
+impl<'s> IntoIterator for &'s CallSettings {
+    type Item = (&'s str, &'s DestinationSettings);
+    type IntoIter = CallSettingsIter<'s>;
+
+    fn into_iter(self) -> CallSettingsIter<'s> {
+        self.iter()
     }
 }
 
@@ -146,9 +176,29 @@ impl DestinationSettings {
         Ok(Self { external_audience_id: Some(non_empty("external_audience_id", id)?), ..self })
     }
 
+    /// The same settings with the id that the list has at the destination, or without one.
+    ///
+    /// # Errors
+    ///
+    /// `Some` of an empty id.
+    pub fn maybe_external_audience_id<'a>(
+        self,
+        id: Option<impl Into<Cow<'a, str>>>,
+    ) -> Result<Self, InputError> {
+        match id {
+            Some(id) => self.with_external_audience_id(id),
+            None => Ok(Self { external_audience_id: None, ..self }),
+        }
+    }
+
     /// The same settings with what the destination was told when the list was made.
     pub fn with_audience_settings(self, settings: AudienceSettings) -> Self {
         Self { audience_settings: Some(settings), ..self }
+    }
+
+    /// The same settings with what the destination was told when the list was made, or without.
+    pub fn maybe_audience_settings(self, settings: Option<AudienceSettings>) -> Self {
+        Self { audience_settings: settings, ..self }
     }
 
     /// The kind of call.

@@ -46,6 +46,11 @@ impl<'a, V: ?Sized, P> Supplied<'a, V, P> {
         Self { timestamp: Some(timestamp), ..self }
     }
 
+    /// With a time, or without one, for updates that don't say when they were computed.
+    pub fn maybe_timestamp(self, timestamp: Option<Timestamp>) -> Self {
+        Self { timestamp, ..self }
+    }
+
     /// With fields for `context.personas`, such as `journey_metadata` and `event_emitter_id`, by name. Those
     /// that a call has of its own stay as they are, and of two with the same name the first counts.
     pub fn with_personas<Q>(self, fields: &'a [(&'a str, Q)]) -> Supplied<'a, V, Q> {

@@ -55,10 +55,10 @@ auto_traits! {
     SentToIter<'static, 'static>, OutboundSample, OwnedIdGroup, OwnedIdGroupEvent, Problem, ProfileUpdate,
     ProfileUpdateBuilder, Release, RemovedIds, Rollout, Route, RouteReason, Routed<'static>, RoutedWithMemory<'static>, Sample<()>,
     Batch, Completeness, Memory, MemoryDecision<'static>, MemoryError, MemoryExplanation<'static, 'static>,
-    MemoryKey, MemoryKeys<'static>, MemoryVerdict<'static, 'static>, MemoryVerdicts<'static, 'static>, NameDigest,
+    MemoryKey, MemoryKeys<'static>, MemoryKeysIter<'static, 'static>, MemoryVerdict<'static, 'static>, MemoryVerdicts<'static, 'static>, NameDigest,
     Recalled<'static>, SentMessage, Settled, SettledBy,
     SelectedIds<'static>, SentTo<'static>, Step, Timestamp, Trigger, TriggerReason, Verdict,
-    AudienceSettings, Call<'static>, CallId, CallSettings, CallType, Calls<'static>, DestinationSettings,
+    AudienceSettings, Call<'static>, CallId, CallSettings, CallSettingsIter<'static>, CallType, Calls<'static>, DestinationSettings,
     Refusal<'static>, RefusalReason, Routes<'static>, Supplied<'static>,
 }
 
@@ -77,21 +77,33 @@ const _: fn() = || {
     is_read_and_written::<ExternalIdKey>();
     is_read_and_written::<Flag>();
     is_read_and_written::<Gate>();
+    is_read_and_written::<Memory>();
     is_read_and_written::<MergedProfile>();
+    is_read_and_written::<OwnedIdGroupEvent>();
     is_read_and_written::<ProfileUpdate>();
     is_read_and_written::<Rollout>();
+    is_read_and_written::<Settled>();
+    is_read_and_written::<Share>();
     is_read_and_written::<Timestamp>();
     is_read_and_written::<Trigger>();
     is_text::<CallId>();
     is_text::<CallType>();
     is_text::<Collection>();
+    is_text::<ComparisonOutcome>();
+    is_text::<Consent>();
+    is_text::<DeliveryKey>();
+    is_text::<DifferenceKind>();
     is_text::<DropReason>();
-    is_text::<Gap>();
+    is_text::<Extent>();
     is_text::<Flow>();
+    is_text::<Gap>();
     is_text::<IdGroupHash>();
+    is_text::<IdStrategy>();
     is_text::<Lane>();
     is_text::<Membership>();
+    is_text::<MemoryKey>();
     is_text::<MessageId>();
+    is_text::<NameDigest>();
     is_text::<RefusalReason>();
     is_text::<RouteReason>();
     is_text::<Step>();
@@ -111,9 +123,14 @@ const _: () = {
     labels!(
         CallType,
         Collection,
+        ComparisonOutcome,
+        Consent,
+        DifferenceKind,
         DropReason,
+        Extent,
         Flow,
         Gap,
+        IdStrategy,
         Lane,
         Membership,
         RefusalReason,
@@ -123,12 +140,13 @@ const _: () = {
     );
 
     macro_rules! hex_ids {
-        ($($type:ty),*) => {$(
-            let _: fn([u8; 16]) -> $type = <$type>::from_bytes;
-            let _: fn(&$type) -> &[u8; 16] = <$type>::as_bytes;
+        ($bytes:literal: $($type:ty),*) => {$(
+            let _: fn([u8; $bytes]) -> $type = <$type>::from_bytes;
+            let _: fn(&$type) -> &[u8; $bytes] = <$type>::as_bytes;
         )*};
     }
-    hex_ids!(CallId, IdGroupHash, MessageId);
+    hex_ids!(16: CallId, DeliveryKey, IdGroupHash, MemoryKey, MessageId);
+    hex_ids!(8: NameDigest);
 };
 
 /// Everything that is listed can be gone through, from both ends, and says how long it is.
@@ -142,6 +160,16 @@ const _: fn() = || {
     is_list::<MergedProfiles>();
     is_list::<&RemovedIds>();
     is_list::<RemovedIds>();
+
+    fn is_gone_through<T: IntoIterator<IntoIter: Clone + ExactSizeIterator + FusedIterator>>() {}
+    is_gone_through::<&CallSettings>();
+    is_gone_through::<&Counts>();
+    is_gone_through::<&Explanation<'_>>();
+    is_gone_through::<&Gaps>();
+    is_gone_through::<&MemoryExplanation<'_, '_>>();
+    is_gone_through::<&MemoryKeys<'_>>();
+    is_gone_through::<&SelectedIds<'_>>();
+    is_gone_through::<&SentTo<'_>>();
 };
 
 /// Generics and lifetimes that callers rely on, in the strictest form that must compile.

@@ -35,11 +35,9 @@ impl Case {
         let personas = supplied["personas"].as_object().unwrap_or(&no_fields);
         let personas: Vec<(&str, &Value)> =
             personas.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let timestamp = supplied["timestamp"].as_str().map(|timestamp| timestamp.parse().unwrap());
         let given = Supplied::default().with_personas(&personas).with_value(supplied.get("value"));
-        let given = match supplied["timestamp"].as_str() {
-            Some(timestamp) => given.with_timestamp(timestamp.parse().unwrap()),
-            None => given,
-        };
+        let given = given.maybe_timestamp(timestamp);
         rendered(&read(update), &read(destinations), &read(&self.json["settings"]), given)
     }
 

@@ -42,6 +42,33 @@ fn are_read_as_they_are_written() {
 }
 
 #[test]
+fn are_gone_through_by_id() {
+    let of = |id| (id, DestinationSettings::track());
+    let settings = CallSettings::new(["dst_2", "dst_1", "dst_3"].map(of)).unwrap();
+    let mut left = settings.iter();
+    for (gone, entry) in (&settings).into_iter().enumerate() {
+        assert_eq!(left.len(), 3 - gone);
+        assert_eq!(left.next(), Some(entry));
+        assert_eq!(entry, (["dst_1", "dst_2", "dst_3"][gone], &DestinationSettings::track()));
+    }
+    assert_eq!((left.len(), left.next()), (0, None));
+}
+
+#[test]
+fn what_is_optional_may_be_given_as_an_option() {
+    let plain = DestinationSettings::track;
+    let full = || plain().with_external_audience_id("4711").unwrap();
+    let told = || Some(AudienceSettings::default());
+    assert_eq!(plain().maybe_external_audience_id(Some("4711")).unwrap(), full());
+    assert_eq!(full().maybe_external_audience_id(None::<&str>).unwrap(), plain());
+    let refused = plain().maybe_external_audience_id(Some("")).unwrap_err();
+    assert_eq!((refused.field(), refused.problem()), ("external_audience_id", &Problem::Empty));
+    let list = plain().maybe_audience_settings(told());
+    assert_eq!(list, plain().with_audience_settings(AudienceSettings::default()));
+    assert_eq!(list.maybe_audience_settings(None), plain());
+}
+
+#[test]
 fn what_is_null_or_false_is_absent() {
     let settings: CallSettings = serde_json::from_value(json!({ "dst_1": {
         "call": "identify", "engage": false, "external_audience_id": null, "audience_settings": null,
