@@ -258,9 +258,9 @@ fn smallest_known<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 labels!(Collection { Users => "users", Accounts => "accounts" });
 
 impl Collection {
-    fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
-        match field.optional("collection")? {
-            Some(Text(name)) => Self::from_name("collection", &name),
+    fn read(field: &Field<Text<'_>>) -> Result<Self, InputError> {
+        match field.as_optional("collection")? {
+            Some(Text(name)) => Self::from_name("collection", name),
             None => Ok(Self::default()),
         }
     }
@@ -316,12 +316,17 @@ object! {
 impl<'de> Read<'de> for ExternalIdKey {
     type Raw = Field<RawKey<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         Ok(Self {
             id_type: raw.id_type.name("type")?,
             id: raw.id.name("id")?,
-            collection: Collection::read(raw.collection)?,
+            collection: Collection::read(&raw.collection)?,
         })
     }
 }
@@ -329,15 +334,20 @@ impl<'de> Read<'de> for ExternalIdKey {
 impl<'de> Read<'de> for ExternalId {
     type Raw = Field<RawExternalId<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         let key = ExternalIdKey {
             id_type: raw.id_type.name("type")?,
             id: raw.id.name("id")?,
-            collection: Collection::read(raw.collection)?,
+            collection: Collection::read(&raw.collection)?,
         };
-        let encoding = match raw.encoding.optional("encoding")? {
-            Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.into_owned().into()),
+        let encoding = match raw.encoding.as_optional("encoding")? {
+            Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.as_ref().into()),
             _ => None,
         };
         Ok(Self {
@@ -345,7 +355,7 @@ impl<'de> Read<'de> for ExternalId {
             encoding,
             created_at: raw.created_at.timestamp("created_at")?,
             attached_at: raw.attached_at.timestamp("attached_at")?,
-            subscribed: raw.subscribed.optional("subscribed")?.map(|Switch(subscribed)| subscribed),
+            subscribed: raw.subscribed.as_optional("subscribed")?.map(|Switch(subscribed)| *subscribed),
         })
     }
 }

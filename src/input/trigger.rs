@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::mem;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -265,19 +266,28 @@ object! {
 impl<'de> Read<'de> for Trigger {
     type Raw = Field<RawTrigger<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        let Text(reason) = raw.reason.required("reason")?;
-        match TriggerReason::ALL.into_iter().find(|known| known.as_str() == reason) {
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
+        let Text(reason) = raw.reason.as_required("reason")?;
+        match TriggerReason::ALL.into_iter().find(|known| known.as_str() == *reason) {
             Some(TriggerReason::ValueChanged) => Ok(Self::ValueChanged),
-            Some(TriggerReason::NewExternalId) => Self::new_external_id(raw.added.required_list("added")?),
-            Some(TriggerReason::ProfileMerge) => Self::profile_merge(raw.profiles.required_list("profiles")?),
+            Some(TriggerReason::NewExternalId) => {
+                Self::new_external_id(mem::take(&mut raw.added).required_list("added")?)
+            }
+            Some(TriggerReason::ProfileMerge) => {
+                Self::profile_merge(mem::take(&mut raw.profiles).required_list("profiles")?)
+            }
             Some(TriggerReason::ExternalIdRemoved) => {
-                Self::external_id_removed(raw.removed.required_list("removed")?)
+                Self::external_id_removed(mem::take(&mut raw.removed).required_list("removed")?)
             }
             None => Err(InputError::unknown(
                 "reason",
-                &reason,
+                reason,
                 &["value_changed", "new_external_id", "profile_merge", "external_id_removed"],
             )),
         }
@@ -287,12 +297,17 @@ impl<'de> Read<'de> for Trigger {
 impl<'de> Read<'de> for MergedProfile {
     type Raw = Field<RawMergedProfile<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         Ok(Self {
             profile_id: raw.profile_id.name("profile_id")?,
-            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
-            external_ids: raw.external_ids.list("external_ids")?.map(sorted),
+            membership: Membership::from_name("membership", &raw.membership.as_required("membership")?.0)?,
+            external_ids: mem::take(&mut raw.external_ids).list("external_ids")?.map(sorted),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Updates: what the compute engine says about one profile in one computation.
 
 use alloc::borrow::Cow;
+use core::mem;
 
 use serde::Serialize;
 
@@ -205,17 +206,22 @@ object! {
 impl<'de> Read<'de> for ProfileUpdate {
     type Raw = Field<RawUpdate<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         let update = Self {
             id: raw.id.name("id")?,
             space_id: raw.space_id.name("space_id")?,
             profile_id: raw.profile_id.name("profile_id")?,
-            computation: raw.computation.read_required("computation")?,
-            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
+            computation: raw.computation.take_required("computation")?,
+            membership: Membership::from_name("membership", &raw.membership.as_required("membership")?.0)?,
             computed_at: raw.computed_at.timestamp("computed_at")?,
-            trigger: raw.trigger.read_required("trigger")?,
-            external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
+            trigger: raw.trigger.take_required("trigger")?,
+            external_ids: ExternalIds::new(mem::take(&mut raw.external_ids).required_list("external_ids")?),
         };
         update.stating_its_own_profile()
     }
@@ -224,12 +230,17 @@ impl<'de> Read<'de> for ProfileUpdate {
 impl<'de> Read<'de> for Computation {
     type Raw = Field<RawComputation<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         Ok(Self {
             id: raw.id.name("id")?,
-            class: raw.class.optional("class")?.map(|Text(class)| class.into()),
-            key: raw.key.optional("key")?.map(|Text(key)| key.into()),
+            class: raw.class.as_optional("class")?.map(|Text(class)| (**class).into()),
+            key: raw.key.as_optional("key")?.map(|Text(key)| (**key).into()),
         })
     }
 }

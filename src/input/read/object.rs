@@ -24,14 +24,17 @@ macro_rules! object {
         }
 
         impl<$de> $crate::input::read::shape::FromShape<$de> for $raw<$de> {
-            fn from_object<A: ::serde::de::MapAccess<$de>>(
+            fn read_object<A: ::serde::de::MapAccess<$de>>(
+                field: &mut $crate::input::read::field::Field<Self>,
                 mut object: A,
-            ) -> Result<$crate::input::read::field::Field<Self>, A::Error> {
-                let mut raw = Self::default();
+            ) -> Result<(), A::Error> {
                 let mut next: Option<$crate::input::read::object::FieldName<$de>> = object.next_key()?;
                 if next.as_ref().is_some_and(|name| name.0 == $crate::input::read::number::ARBITRARY_PRECISION) {
-                    return $crate::input::read::number::from_entry(object);
+                    *field = $crate::input::read::number::from_entry(object)?;
+                    return Ok(());
                 }
+                *field = $crate::input::read::field::Field::Value(Self::default());
+                let $crate::input::read::field::Field::Value(raw) = field else { return Ok(()) };
                 while let Some($crate::input::read::object::FieldName(name)) = next {
                     match &*name {
                         $($name => $crate::input::read::object::once(&mut raw.$field, $name, &mut object)?,)*
@@ -46,7 +49,7 @@ macro_rules! object {
                     }
                     next = object.next_key()?;
                 }
-                Ok($crate::input::read::field::Field::Value(raw))
+                Ok(())
             }
         }
     };
@@ -60,10 +63,9 @@ pub(crate) fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
     object: &mut A,
 ) -> Result<(), A::Error> {
     match field {
-        Field::Absent => *field = object.next_value()?,
-        _ => return Err(A::Error::duplicate_field(name)),
+        Field::Absent => object.next_value_seed(field),
+        _ => Err(A::Error::duplicate_field(name)),
     }
-    Ok(())
 }
 
 /// What becomes of fields that an object does not know.
