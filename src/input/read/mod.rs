@@ -6,6 +6,7 @@
 //! been is checked afterwards, by code that knows its name.
 
 pub(crate) mod field;
+pub(crate) mod known;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod shape;
