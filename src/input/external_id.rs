@@ -323,11 +323,9 @@ impl<'de> Read<'de> for ExternalIdKey {
     #[inline]
     fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
         let raw = raw.value_mut()?;
-        Ok(Self {
-            id_type: raw.id_type.name("type")?,
-            id: raw.id.name("id")?,
-            collection: Collection::read(&raw.collection)?,
-        })
+        let (id_type, id) = (raw.id_type.non_empty("type")?, raw.id.non_empty("id")?);
+        let collection = Collection::read(&raw.collection)?;
+        Ok(Self { collection, id_type: id_type.into(), id: id.into() })
     }
 }
 
@@ -341,21 +339,21 @@ impl<'de> Read<'de> for ExternalId {
     #[inline]
     fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
         let raw = raw.value_mut()?;
-        let key = ExternalIdKey {
-            id_type: raw.id_type.name("type")?,
-            id: raw.id.name("id")?,
-            collection: Collection::read(&raw.collection)?,
-        };
+        let (id_type, id) = (raw.id_type.non_empty("type")?, raw.id.non_empty("id")?);
+        let collection = Collection::read(&raw.collection)?;
         let encoding = match raw.encoding.as_optional("encoding")? {
             Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.as_ref().into()),
             _ => None,
         };
+        let created_at = raw.created_at.timestamp("created_at")?;
+        let attached_at = raw.attached_at.timestamp("attached_at")?;
+        let subscribed = raw.subscribed.as_optional("subscribed")?.map(|Switch(subscribed)| *subscribed);
         Ok(Self {
-            key,
+            key: ExternalIdKey { collection, id_type: id_type.into(), id: id.into() },
             encoding,
-            created_at: raw.created_at.timestamp("created_at")?,
-            attached_at: raw.attached_at.timestamp("attached_at")?,
-            subscribed: raw.subscribed.as_optional("subscribed")?.map(|Switch(subscribed)| *subscribed),
+            created_at,
+            attached_at,
+            subscribed,
         })
     }
 }

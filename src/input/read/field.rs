@@ -112,9 +112,15 @@ impl Field<Text<'_>> {
     /// A string that must not be empty.
     #[inline]
     pub(crate) fn name(&self, name: &str) -> Result<Name, InputError> {
+        self.non_empty(name).map(Name::from)
+    }
+
+    /// The same, where it was read: what is made of it is then made in its place.
+    #[inline]
+    pub(crate) fn non_empty(&self, name: &str) -> Result<&str, InputError> {
         match &*self.as_required(name)?.0 {
             "" => Err(empty(name)),
-            text => Ok(text.into()),
+            text => Ok(text),
         }
     }
 
