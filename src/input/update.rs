@@ -121,13 +121,13 @@ impl ProfileUpdate {
 
     /// The invariant of merges, checked where an update comes to be: what a decision about a merge makes
     /// of the profiles is right only if its own is among them.
-    pub(super) fn stating_its_own_profile(self) -> Result<Self, InputError> {
-        match &self.trigger {
-            Trigger::ProfileMerge(profiles) if profiles.get(&self.profile_id).is_none() => {
-                let profile_id = excerpt(&self.profile_id);
+    pub(super) fn must_state_its_own_profile(trigger: &Trigger, profile_id: &str) -> Result<(), InputError> {
+        match trigger {
+            Trigger::ProfileMerge(profiles) if profiles.get(profile_id).is_none() => {
+                let profile_id = excerpt(profile_id);
                 Err(InputError::new("trigger.profiles", Problem::WithoutOwnProfile { profile_id }))
             }
-            _ => Ok(self),
+            _ => Ok(()),
         }
     }
 
@@ -213,17 +213,24 @@ impl<'de> Read<'de> for ProfileUpdate {
     #[inline]
     fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
         let raw = raw.value_mut()?;
-        let update = Self {
-            id: raw.id.name("id")?,
-            space_id: raw.space_id.name("space_id")?,
-            profile_id: raw.profile_id.name("profile_id")?,
-            computation: raw.computation.take_required("computation")?,
-            membership: Membership::from_name("membership", &raw.membership.as_required("membership")?.0)?,
-            computed_at: raw.computed_at.timestamp("computed_at")?,
-            trigger: raw.trigger.take_required("trigger")?,
-            external_ids: ExternalIds::new(mem::take(&mut raw.external_ids).required_list("external_ids")?),
-        };
-        update.stating_its_own_profile()
+        let (id, space_id) = (raw.id.non_empty("id")?, raw.space_id.non_empty("space_id")?);
+        let profile_id = raw.profile_id.non_empty("profile_id")?;
+        let computation = raw.computation.take_required("computation")?;
+        let membership = Membership::from_name("membership", &raw.membership.as_required("membership")?.0)?;
+        let computed_at = raw.computed_at.timestamp("computed_at")?;
+        let trigger = raw.trigger.take_required("trigger")?;
+        let external_ids = mem::take(&mut raw.external_ids).required_list("external_ids")?;
+        Self::must_state_its_own_profile(&trigger, profile_id)?;
+        Ok(Self {
+            id: id.into(),
+            space_id: space_id.into(),
+            profile_id: profile_id.into(),
+            computation,
+            membership,
+            computed_at,
+            trigger,
+            external_ids: ExternalIds::new(external_ids),
+        })
     }
 }
 
