@@ -15,7 +15,8 @@ use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
-use crate::input::trigger::{RawTrigger, Trigger};
+use crate::input::trigger::Trigger;
+use crate::input::trigger_read::RawTrigger;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
 ///
