@@ -103,7 +103,9 @@ mod tests {
             "id": "upd_1", "space_id": "spa_1", "profile_id": profile_id, "membership": "in",
             "computation": {"id": "aud_1", "class": "trait", "key": "k", "value": "\u{1}", "journey": 1},
             "computed_at": "2026-01-05T10:00:00.5Z", "trigger": {"reason": "value_changed"},
-            "external_ids": [{"type": "email", "id": "a"}, {"type": "email", "id": "longer"}],
+            "external_ids": [
+                {"type": "email", "id": "a"}, {"type": "email", "id": "longer"}, {"type": "user_id", "id": "1"},
+            ],
         });
         let bytes = update.to_string().into_bytes();
         let update: ProfileUpdate = serde_json::from_slice(&bytes).unwrap();
