@@ -10,6 +10,7 @@ use idgroup::{
     decide_legacy_with,
 };
 
+use crate::call_settings::Called;
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
 pub use crate::rollout_config::Current;
@@ -35,6 +36,8 @@ pub struct Known<'a> {
     pub tier: Option<Arc<str>>,
     pub destinations: &'a Destinations,
     pub legacy: &'a Legacy,
+    /// How they are called; `None` where events are sent.
+    pub called: Option<Called>,
     pub bytes: usize,
 }
 
