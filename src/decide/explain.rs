@@ -55,7 +55,9 @@ pub fn explain_with<'a, O: Observer + ?Sized>(
     destinations: &'a Destinations,
     observer: &mut O,
 ) -> Explanation<'a> {
-    Explanation::new(Judgement::new(update, destinations, observer))
+    let mut judgement = Judgement::new(update, destinations);
+    judgement.judge(observer);
+    Explanation::new(judgement)
 }
 
 /// One verdict per destination, each destination exactly once.

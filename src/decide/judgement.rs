@@ -26,50 +26,60 @@ pub(super) struct Judgement<'a> {
     chosen: ChosenIds,
     /// One for each of the settings, in their order.
     verdicts: SmallVec<[Verdict; 8]>,
+    /// How many of them send something.
+    sending: usize,
 }
 
 const EVERY_SETTING_HAS_A_VERDICT: &str = "every setting has a verdict";
 
 impl<'a> Judgement<'a> {
+    /// Of an update that is yet to be [judged](Self::judge).
     #[inline]
-    pub(super) fn new<O: Observer + ?Sized>(
-        update: &'a ProfileUpdate,
-        destinations: &'a Destinations,
-        observer: &mut O,
-    ) -> Self {
+    pub(super) fn new(update: &'a ProfileUpdate, destinations: &'a Destinations) -> Self {
+        Self { update, destinations, chosen: ChosenIds::default(), verdicts: SmallVec::new(), sending: 0 }
+    }
+
+    /// Where it lies: to move what was just written costs more than to write it.
+    pub(super) fn judge<O: Observer + ?Sized>(&mut self, observer: &mut O) {
+        debug_assert!(self.verdicts.is_empty(), "an update is judged once");
+        let Self { update, destinations, .. } = *self;
+        let settings = destinations.settings();
         observer.update_arrived(update.trigger().reason(), update.membership());
         observer.gaps_left(GapsOf::update(update));
 
         observer.step_began(Step::SelectLatest);
-        let chosen = ChosenIds::choose(update, destinations.settings().columns());
+        self.chosen.fill(update, settings.columns());
         observer.step_ended(Step::SelectLatest);
 
         observer.step_began(Step::FilterByTrigger);
-        let mut judgement = Self { update, destinations, chosen, verdicts: SmallVec::new() };
-        judgement.judge(observer);
-        observer.step_ended(Step::FilterByTrigger);
-        judgement
-    }
-
-    fn judge<O: Observer + ?Sized>(&mut self, observer: &mut O) {
-        let settings = self.destinations.settings();
-        let filter = TriggerFilter::new(self.update, settings.columns());
+        let mut filter = TriggerFilter::new(update);
+        filter.gather(update, settings.columns());
         self.verdicts.extend(settings.distinct().iter().map(|setting| {
-            let verdict = verdict(self.update, &setting.choice, &self.chosen, &filter, Past::Inferred);
+            let verdict = verdict(update, &setting.choice, &self.chosen, &filter, Past::Inferred);
             observer.verdict_reached(verdict, setting.members.len());
+            self.sending = self.sending.saturating_add(usize::from(verdict.drop_reason().is_none()));
             verdict
         }));
+        observer.step_ended(Step::FilterByTrigger);
     }
 
     /// What is sent: one event for each distinct set of IDs.
+    #[inline]
     pub(super) fn events(&self) -> Vec<IdGroupEvent<'a>> {
+        match self.sending {
+            0 => Vec::new(),
+            _ => self.group(),
+        }
+    }
+
+    fn group(&self) -> Vec<IdGroupEvent<'a>> {
         debug_assert_eq!(
             self.verdicts.len(),
             self.destinations.settings().distinct().len(),
             "{EVERY_SETTING_HAS_A_VERDICT}"
         );
         let mut sendings: SmallVec<[Sending<'_, 'a>; 8]> = SmallVec::new();
-        sendings.reserve(self.verdicts.len());
+        sendings.reserve(self.sending);
         for (setting, verdict) in self.destinations.settings().distinct().iter().zip(&self.verdicts) {
             if verdict.drop_reason().is_none() {
                 sendings.push(Sending { ids: Sent::Chosen(&setting.choice), members: &setting.members });

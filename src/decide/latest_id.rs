@@ -12,7 +12,7 @@ use crate::input::trigger::TriggerReason;
 use crate::input::update::ProfileUpdate;
 
 /// For each column, which of the update's IDs it holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ChosenIds {
     columns: SmallVec<[Chosen; 4]>,
     /// A bit for each column that holds an ID.
@@ -30,6 +30,7 @@ struct Chosen {
 }
 
 /// Whether the IDs that the profile had can make a difference to a destination that dedupes.
+#[inline]
 pub(crate) fn depends_on_ids(update: &ProfileUpdate) -> bool {
     match update.trigger().reason() {
         TriggerReason::ValueChanged | TriggerReason::NewExternalId | TriggerReason::ProfileMerge => {
@@ -44,16 +45,22 @@ impl ChosenIds {
     /// IDs that lie between, and for each column of a type a look at those of its IDs that it passes over.
     #[inline]
     pub(crate) fn choose(update: &ProfileUpdate, columns: &Columns) -> Self {
-        let mut chosen = Self { columns: SmallVec::new(), filled: 0 };
+        let mut chosen = Self::default();
         chosen.fill(update, columns);
         chosen
     }
 
-    fn fill(&mut self, update: &ProfileUpdate, columns: &Columns) {
-        self.columns.resize(columns.len(), Chosen::default());
-        if !columns.any_listed() && !depends_on_ids(update) {
-            return;
+    /// The same, of what holds none yet: where it lies, because to move it costs more than to fill it.
+    #[inline]
+    pub(crate) fn fill(&mut self, update: &ProfileUpdate, columns: &Columns) {
+        debug_assert!(self.columns.is_empty(), "columns are filled once");
+        if columns.any_listed() || depends_on_ids(update) {
+            self.fill_columns(update, columns);
         }
+    }
+
+    fn fill_columns(&mut self, update: &ProfileUpdate, columns: &Columns) {
+        self.columns.resize(columns.len(), Chosen::default());
         let mut first: usize = 0;
         let mut others = update.external_ids();
         for (name, of_type) in columns.types() {

@@ -38,7 +38,9 @@ pub fn decide_with<'a, O: Observer + ?Sized>(
     destinations: &'a Destinations,
     observer: &mut O,
 ) -> Vec<IdGroupEvent<'a>> {
-    group(&Judgement::new(update, destinations, observer), observer)
+    let mut judgement = Judgement::new(update, destinations);
+    judgement.judge(observer);
+    group(&judgement, observer)
 }
 
 fn group<'a, O: Observer + ?Sized>(judgement: &Judgement<'a>, observer: &mut O) -> Vec<IdGroupEvent<'a>> {
@@ -89,7 +91,8 @@ impl<'a> Decision<'a> {
         destinations: &'a Destinations,
         observer: &mut O,
     ) -> Self {
-        let judgement = Judgement::new(update, destinations, observer);
+        let mut judgement = Judgement::new(update, destinations);
+        judgement.judge(observer);
         let events = group(&judgement, observer);
         Self { explanation: Explanation::new(judgement), events }
     }

@@ -8,7 +8,7 @@ use crate::decide::settings::{ColumnSet, Columns};
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
 use crate::input::membership::Membership;
-use crate::input::trigger::{AddedIds, MergedProfile, Trigger, TriggerReason};
+use crate::input::trigger::{AddedIds, MergedProfile, MergedProfiles, Trigger, TriggerReason};
 use crate::input::update::ProfileUpdate;
 
 /// What an update says about why it was emitted, gathered once so that each setting asks only about
@@ -51,29 +51,31 @@ pub(crate) struct Holdings {
 }
 
 impl<'a> TriggerFilter<'a> {
-    /// The cost grows with the number of IDs of the update and of its trigger.
+    /// Of an update of which the trigger is yet to be [gathered](Self::gather).
     #[inline]
-    pub(crate) fn new(update: &'a ProfileUpdate, columns: &Columns) -> Self {
-        let mut filter = Self {
+    pub(crate) fn new(update: &ProfileUpdate) -> Self {
+        Self {
             reason: update.trigger().reason(),
             membership: update.membership(),
             arrivals: SmallVec::new(),
             holdings: Holdings::default(),
-        };
-        filter.gather(update, columns);
-        filter
+        }
     }
 
-    fn gather(&mut self, update: &'a ProfileUpdate, columns: &Columns) {
+    /// The cost grows with the number of IDs of the update and of its trigger.
+    #[inline]
+    pub(crate) fn gather(&mut self, update: &'a ProfileUpdate, columns: &Columns) {
         match update.trigger() {
             _ if !depends_on_ids(update) => {}
             Trigger::NewExternalId(added) => self.take_arrivals(update, added, columns),
-            Trigger::ProfileMerge(profiles) => {
-                let members = profiles.as_slice().iter().filter(|of| of.membership() == Membership::In);
-                self.holdings = Holdings::of(members, columns);
-            }
+            Trigger::ProfileMerge(profiles) => self.take_holdings(profiles, columns),
             Trigger::ValueChanged | Trigger::ExternalIdRemoved(_) => {}
         }
+    }
+
+    fn take_holdings(&mut self, profiles: &MergedProfiles, columns: &Columns) {
+        let members = profiles.as_slice().iter().filter(|profile| profile.membership() == Membership::In);
+        self.holdings = Holdings::of(members, columns);
     }
 
     /// Walks the update's IDs and the added ones together, both by identity.
@@ -225,7 +227,8 @@ mod tests {
             .unwrap();
         let destinations = destinations([["email"]]);
         let columns = destinations.settings().columns();
-        let filter = TriggerFilter::new(&update, columns);
+        let mut filter = TriggerFilter::new(&update);
+        filter.gather(&update, columns);
         let chosen = ChosenIds::choose(&update, columns);
         let email = destinations.settings().distinct()[0].deduping().unwrap();
         assert_eq!(filter.refuses(email, &chosen, Past::Inferred), expected);

@@ -104,7 +104,8 @@ impl ProfileUpdateBuilder {
             trigger: given("trigger", self.trigger)?,
             external_ids: ExternalIds::new(self.external_ids),
         };
-        update.stating_its_own_profile()
+        ProfileUpdate::must_state_its_own_profile(&update.trigger, &update.profile_id)?;
+        Ok(update)
     }
 }
 

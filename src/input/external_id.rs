@@ -10,10 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::input::error::InputError;
 use crate::input::name::Name;
-use crate::input::read::field::{Field, non_empty};
-use crate::input::read::object::{IgnoringUnknown, object};
-use crate::input::read::shape::{Switch, Text};
-use crate::input::read::{Read, deserialize_by_read};
+use crate::input::read::field::non_empty;
 use crate::input::timestamp::Timestamp;
 use crate::label::labels;
 
@@ -23,9 +20,9 @@ use crate::label::labels;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExternalIdKey {
     // Declared in the order in which identities are compared.
-    collection: Collection,
-    id_type: Name,
-    id: Name,
+    pub(super) collection: Collection,
+    pub(super) id_type: Name,
+    pub(super) id: Name,
 }
 
 /// An external ID of a profile, and when it came.
@@ -43,13 +40,13 @@ pub struct ExternalIdKey {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId {
-    key: ExternalIdKey,
+    pub(super) key: ExternalIdKey,
     /// `None` for the encoding `none`, which nearly every ID has.
-    encoding: Option<Box<str>>,
-    created_at: Option<Timestamp>,
+    pub(super) encoding: Option<Box<str>>,
+    pub(super) created_at: Option<Timestamp>,
     /// As given: the default is applied when it is read, after repeats of the ID have been merged.
-    attached_at: Option<Timestamp>,
-    subscribed: Option<bool>,
+    pub(super) attached_at: Option<Timestamp>,
+    pub(super) subscribed: Option<bool>,
 }
 
 /// The kind of object that an external ID identifies.
@@ -63,7 +60,7 @@ pub enum Collection {
     Users,
 }
 
-const NO_ENCODING: &str = "none";
+pub(super) const NO_ENCODING: &str = "none";
 
 impl ExternalIdKey {
     /// An identity in the collection [`Users`](Collection::Users).
@@ -257,15 +254,6 @@ fn smallest_known<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 
 labels!(Collection { Users => "users", Accounts => "accounts" });
 
-impl Collection {
-    fn read(field: Field<Text<'_>>) -> Result<Self, InputError> {
-        match field.optional("collection")? {
-            Some(Text(name)) => Self::from_name("collection", &name),
-            None => Ok(Self::default()),
-        }
-    }
-}
-
 impl From<ExternalIdKey> for ExternalId {
     fn from(key: ExternalIdKey) -> Self {
         Self { key, encoding: None, created_at: None, attached_at: None, subscribed: None }
@@ -292,65 +280,6 @@ impl fmt::Debug for ExternalId {
             .finish()
     }
 }
-
-object! {
-    RawKey<'de>: IgnoringUnknown {
-        "type" => id_type: Text<'de>,
-        "id" => id: Text<'de>,
-        "collection" => collection: Text<'de>,
-    }
-}
-
-object! {
-    RawExternalId<'de>: IgnoringUnknown {
-        "type" => id_type: Text<'de>,
-        "id" => id: Text<'de>,
-        "collection" => collection: Text<'de>,
-        "encoding" => encoding: Text<'de>,
-        "created_at" => created_at: Text<'de>,
-        "attached_at" => attached_at: Text<'de>,
-        "subscribed" => subscribed: Switch,
-    }
-}
-
-impl<'de> Read<'de> for ExternalIdKey {
-    type Raw = Field<RawKey<'de>>;
-
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        Ok(Self {
-            id_type: raw.id_type.name("type")?,
-            id: raw.id.name("id")?,
-            collection: Collection::read(raw.collection)?,
-        })
-    }
-}
-
-impl<'de> Read<'de> for ExternalId {
-    type Raw = Field<RawExternalId<'de>>;
-
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        let key = ExternalIdKey {
-            id_type: raw.id_type.name("type")?,
-            id: raw.id.name("id")?,
-            collection: Collection::read(raw.collection)?,
-        };
-        let encoding = match raw.encoding.optional("encoding")? {
-            Some(Text(encoding)) if encoding != NO_ENCODING => Some(encoding.into_owned().into()),
-            _ => None,
-        };
-        Ok(Self {
-            key,
-            encoding,
-            created_at: raw.created_at.timestamp("created_at")?,
-            attached_at: raw.attached_at.timestamp("attached_at")?,
-            subscribed: raw.subscribed.optional("subscribed")?.map(|Switch(subscribed)| subscribed),
-        })
-    }
-}
-
-deserialize_by_read!(ExternalIdKey, ExternalId);
 
 impl Serialize for ExternalIdKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -188,8 +188,11 @@ deserialize_by_read!(Timestamp);
 impl Field<Text<'_>> {
     /// A time, in an error seen from the object that has it in this field.
     #[inline]
-    pub(crate) fn timestamp(self, name: &str) -> Result<Option<Timestamp>, InputError> {
-        self.optional(name)?.map(|Text(text)| Timestamp::named(name, &text)).transpose()
+    pub(crate) fn timestamp(&self, name: &str) -> Result<Option<Timestamp>, InputError> {
+        match self.as_optional(name)? {
+            Some(Text(text)) => Timestamp::named(name, text).map(Some),
+            None => Ok(None),
+        }
     }
 }
 

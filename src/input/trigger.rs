@@ -12,10 +12,7 @@ use crate::input::external_id::ExternalIdKey;
 use crate::input::listed::listed;
 use crate::input::membership::Membership;
 use crate::input::name::Name;
-use crate::input::read::field::{Field, non_empty};
-use crate::input::read::object::{IgnoringUnknown, object};
-use crate::input::read::shape::{List, Text};
-use crate::input::read::{Read, deserialize_by_read};
+use crate::input::read::field::non_empty;
 use crate::label::labels;
 
 /// Why an update was emitted. It decides whether a messaging destination is sent anything.
@@ -66,10 +63,10 @@ pub struct MergedProfiles(Box<[MergedProfile]>);
 /// A profile as it was before a merge.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct MergedProfile {
-    profile_id: Name,
-    membership: Membership,
+    pub(super) profile_id: Name,
+    pub(super) membership: Membership,
     #[serde(skip_serializing_if = "Option::is_none")]
-    external_ids: Option<Box<[ExternalIdKey]>>,
+    pub(super) external_ids: Option<Box<[ExternalIdKey]>>,
 }
 
 impl Trigger {
@@ -128,7 +125,7 @@ fn keys_of(field: &str, keys: Vec<ExternalIdKey>) -> Result<Box<[ExternalIdKey]>
     }
 }
 
-fn sorted(mut keys: Vec<ExternalIdKey>) -> Box<[ExternalIdKey]> {
+pub(super) fn sorted(mut keys: Vec<ExternalIdKey>) -> Box<[ExternalIdKey]> {
     keys.sort_unstable();
     keys.dedup();
     keys.into()
@@ -211,60 +208,6 @@ impl MergedProfile {
         self.external_ids.as_deref()
     }
 }
-
-object! {
-    RawTrigger<'de>: IgnoringUnknown {
-        "reason" => reason: Text<'de>,
-        "added" => added: List<ExternalIdKey>,
-        "profiles" => profiles: List<MergedProfile>,
-        "removed" => removed: List<ExternalIdKey>,
-    }
-}
-
-object! {
-    RawMergedProfile<'de>: IgnoringUnknown {
-        "profile_id" => profile_id: Text<'de>,
-        "membership" => membership: Text<'de>,
-        "external_ids" => external_ids: List<ExternalIdKey>,
-    }
-}
-
-impl<'de> Read<'de> for Trigger {
-    type Raw = Field<RawTrigger<'de>>;
-
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        let Text(reason) = raw.reason.required("reason")?;
-        match TriggerReason::ALL.into_iter().find(|known| known.as_str() == reason) {
-            Some(TriggerReason::ValueChanged) => Ok(Self::ValueChanged),
-            Some(TriggerReason::NewExternalId) => Self::new_external_id(raw.added.required_list("added")?),
-            Some(TriggerReason::ProfileMerge) => Self::profile_merge(raw.profiles.required_list("profiles")?),
-            Some(TriggerReason::ExternalIdRemoved) => {
-                Self::external_id_removed(raw.removed.required_list("removed")?)
-            }
-            None => Err(InputError::unknown(
-                "reason",
-                &reason,
-                &["value_changed", "new_external_id", "profile_merge", "external_id_removed"],
-            )),
-        }
-    }
-}
-
-impl<'de> Read<'de> for MergedProfile {
-    type Raw = Field<RawMergedProfile<'de>>;
-
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        Ok(Self {
-            profile_id: raw.profile_id.name("profile_id")?,
-            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
-            external_ids: raw.external_ids.list("external_ids")?.map(sorted),
-        })
-    }
-}
-
-deserialize_by_read!(Trigger, MergedProfile);
 
 impl Serialize for Trigger {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,7 @@
 //! Updates: what the compute engine says about one profile in one computation.
 
 use alloc::borrow::Cow;
+use core::mem;
 
 use serde::Serialize;
 
@@ -14,7 +15,8 @@ use crate::input::read::object::{IgnoringUnknown, object};
 use crate::input::read::shape::{List, Text};
 use crate::input::read::{Read, deserialize_by_read};
 use crate::input::timestamp::Timestamp;
-use crate::input::trigger::{RawTrigger, Trigger};
+use crate::input::trigger::Trigger;
+use crate::input::trigger_read::RawTrigger;
 
 /// One change of a profile's standing in a computation, with the profile's external IDs.
 ///
@@ -122,13 +124,13 @@ impl ProfileUpdate {
 
     /// The invariant of merges, checked where an update comes to be: what a decision about a merge makes
     /// of the profiles is right only if its own is among them.
-    pub(super) fn stating_its_own_profile(self) -> Result<Self, InputError> {
-        match &self.trigger {
-            Trigger::ProfileMerge(profiles) if profiles.get(&self.profile_id).is_none() => {
-                let profile_id = excerpt(&self.profile_id);
+    pub(super) fn must_state_its_own_profile(trigger: &Trigger, profile_id: &str) -> Result<(), InputError> {
+        match trigger {
+            Trigger::ProfileMerge(profiles) if profiles.get(profile_id).is_none() => {
+                let profile_id = excerpt(profile_id);
                 Err(InputError::new("trigger.profiles", Problem::WithoutOwnProfile { profile_id }))
             }
-            _ => Ok(self),
+            _ => Ok(()),
         }
     }
 
@@ -207,31 +209,48 @@ object! {
 impl<'de> Read<'de> for ProfileUpdate {
     type Raw = Field<RawUpdate<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
-        let update = Self {
-            id: raw.id.name("id")?,
-            space_id: raw.space_id.name("space_id")?,
-            profile_id: raw.profile_id.name("profile_id")?,
-            computation: raw.computation.read_required("computation")?,
-            membership: Membership::from_name("membership", &raw.membership.required("membership")?.0)?,
-            computed_at: raw.computed_at.timestamp("computed_at")?,
-            trigger: raw.trigger.read_required("trigger")?,
-            external_ids: ExternalIds::new(raw.external_ids.required_list("external_ids")?),
-        };
-        update.stating_its_own_profile()
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
+        let (id, space_id) = (raw.id.non_empty("id")?, raw.space_id.non_empty("space_id")?);
+        let profile_id = raw.profile_id.non_empty("profile_id")?;
+        let computation = raw.computation.take_required("computation")?;
+        let membership = Membership::from_name("membership", &raw.membership.as_required("membership")?.0)?;
+        let computed_at = raw.computed_at.timestamp("computed_at")?;
+        let trigger = raw.trigger.take_required("trigger")?;
+        let external_ids = mem::take(&mut raw.external_ids).required_list("external_ids")?;
+        Self::must_state_its_own_profile(&trigger, profile_id)?;
+        Ok(Self {
+            id: id.into(),
+            space_id: space_id.into(),
+            profile_id: profile_id.into(),
+            computation,
+            membership,
+            computed_at,
+            trigger,
+            external_ids: ExternalIds::new(external_ids),
+        })
     }
 }
 
 impl<'de> Read<'de> for Computation {
     type Raw = Field<RawComputation<'de>>;
 
-    fn check(raw: Self::Raw) -> Result<Self, InputError> {
-        let raw = raw.value()?;
+    fn check(mut raw: Self::Raw) -> Result<Self, InputError> {
+        Self::take(&mut raw)
+    }
+
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        let raw = raw.value_mut()?;
         Ok(Self {
             id: raw.id.name("id")?,
-            class: raw.class.optional("class")?.map(|Text(class)| class.into()),
-            key: raw.key.optional("key")?.map(|Text(key)| key.into()),
+            class: raw.class.as_optional("class")?.map(|Text(class)| (**class).into()),
+            key: raw.key.as_optional("key")?.map(|Text(key)| (**key).into()),
         })
     }
 }

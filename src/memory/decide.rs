@@ -115,7 +115,8 @@ impl<'a> MemoryDecision<'a> {
         let Self { recalled, destinations, chosen, outcomes, forgotten, events } = self;
         let (update, destinations) = (recalled.update, *destinations);
         observer.step_began(Step::FilterByTrigger);
-        let filter = TriggerFilter::new(update, destinations.settings().columns());
+        let mut filter = TriggerFilter::new(update);
+        filter.gather(update, destinations.settings().columns());
         let change = Change { destinations, filter: &filter, completeness, at };
         let course = recalled.take_in(&change, forgotten);
         let own = &recalled.own.memory;

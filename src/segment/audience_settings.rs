@@ -52,11 +52,12 @@ impl Shape for AudienceSettings {
 }
 
 impl<'de> FromShape<'de> for AudienceSettings {
-    fn from_object<A: MapAccess<'de>>(object: A) -> Result<Field<Self>, A::Error> {
-        match value(object)? {
-            Value::Object(fields) => Ok(Field::Value(Self(fields))),
-            _ => Ok(Field::Mistyped("a number")),
-        }
+    fn read_object<A: MapAccess<'de>>(field: &mut Field<Self>, object: A) -> Result<(), A::Error> {
+        *field = match value(object)? {
+            Value::Object(fields) => Field::Value(Self(fields)),
+            _ => Field::Mistyped("a number"),
+        };
+        Ok(())
     }
 }
 

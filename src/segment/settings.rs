@@ -273,11 +273,12 @@ impl Shape for RawCallSettings {
 }
 
 impl<'de> FromShape<'de> for RawCallSettings {
-    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+    fn read_object<A: MapAccess<'de>>(field: &mut Field<Self>, mut object: A) -> Result<(), A::Error> {
         let mut all = Ok(BTreeMap::new());
         let mut next: Option<FieldName<'de>> = object.next_key()?;
         if next.as_ref().is_some_and(|name| name.0 == ARBITRARY_PRECISION) {
-            return number::from_entry(object);
+            *field = number::from_entry(object)?;
+            return Ok(());
         }
         while let Some(FieldName(id)) = next {
             let raw = object.next_value()?;
@@ -289,7 +290,8 @@ impl<'de> FromShape<'de> for RawCallSettings {
             }
             next = object.next_key()?;
         }
-        Ok(Field::Value(Self(all)))
+        *field = Field::Value(Self(all));
+        Ok(())
     }
 }
 

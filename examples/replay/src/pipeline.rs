@@ -55,6 +55,11 @@ pub struct Pipeline {
     in_order: Option<Box<dyn Task>>,
     heard: Receiver<Message>,
     empty: Sender<Chunk>,
+    /// Chunks that were written and are not yet handed back.
+    written: Vec<Chunk>,
+    /// How many of them are handed back at once: half of all, so that the thread that reads need not be woken for
+    /// each, which takes time from the workers where there is no processor to spare.
+    handed_back: usize,
     /// Chunks that are done before those that precede them.
     early: BTreeMap<u64, Chunk>,
     /// Of the chunk that is to be written.
@@ -97,7 +102,8 @@ impl Pipeline {
         let reader = Reader { empty: to_fill, filled, max_line_bytes, chunks: 0 };
         let read = said.clone();
         spawn(said.clone(), move || read_all(reader, inputs, &read));
-        (Self { desk, in_order, heard, empty, early: BTreeMap::new(), next: 0 }, said)
+        let (written, handed_back) = (Vec::new(), jobs * CHUNKS_OF_WORKER / 2);
+        (Self { desk, in_order, heard, empty, written, handed_back, early: BTreeMap::new(), next: 0 }, said)
     }
 
     /// Writes what is made, until the end. Whatever ends it, what was made until then is written, and
@@ -171,8 +177,11 @@ impl Pipeline {
         written?;
         chunk.clear();
         self.next += 1;
-        // Nobody takes it where all has been read.
-        let _ = self.empty.send(chunk);
+        self.written.push(chunk);
+        if self.written.len() == self.handed_back {
+            // Nobody takes them where all has been read.
+            self.written.drain(..).for_each(|chunk| drop(self.empty.send(chunk)));
+        }
         Ok(())
     }
 }

@@ -1,18 +1,21 @@
 //! Decides about an update: what the rollout in force makes of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use idgroup::compare::{Comparison, Extent};
 use idgroup::{
-    Completeness, Destinations, IdGroupEvent, ProfileUpdate, Recalled, Routed, RoutedWithMemory,
+    Completeness, Destinations, IdGroupEvent, ProfileUpdate, Recalled, Routed, RoutedWithMemory, decide,
     decide_legacy_with,
 };
 
+use crate::call_settings::Called;
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
 pub use crate::rollout_config::Current;
 use crate::rollout_config::InForce;
+use crate::store::Legacy;
 
 /// An update of more bytes than this may take long to decide about, and gets a thread of its own.
 const LARGE: usize = 4_096;
@@ -32,6 +35,9 @@ pub struct Known<'a> {
     /// The tier of its space's customer, if in any.
     pub tier: Option<Arc<str>>,
     pub destinations: &'a Destinations,
+    pub legacy: &'a Legacy,
+    /// How they are called; `None` where events are sent.
+    pub called: Option<Called>,
     pub bytes: usize,
 }
 
@@ -49,11 +55,19 @@ impl Deciding {
 
     /// What an update is sent as.
     pub fn decide_by<'a>(&self, current: &Current, known: &Known<'a>) -> Routed<'a> {
-        let Known { update, tier, destinations, .. } = known;
+        let Known { update, tier, destinations, legacy, .. } = known;
         let watch = &mut DecisionWatch::new(&self.shared.metrics);
-        let decide = || current.release.decide_with(update, tier.as_deref(), destinations, watch);
-        let routed = self.timed(known, decide);
-        report(update, routed.comparison.as_ref());
+        let release = match legacy {
+            Legacy::Same => &current.release,
+            Legacy::Apart(_) | Legacy::Unusable => &current.uncompared,
+        };
+        let routed = self.timed(known, || release.decide_with(update, tier.as_deref(), destinations, watch));
+        match legacy {
+            Legacy::Same => report(update, routed.comparison.as_ref()),
+            // The dedupe flow's events are not at hand where the legacy flow's are sent.
+            Legacy::Apart(_) => self.compare(current, known, || decide(update, destinations).into()),
+            Legacy::Unusable => (),
+        }
         routed
     }
 
@@ -74,15 +88,25 @@ impl Deciding {
     }
 
     /// Compares what the dedupe flow made of an update with what the legacy flow makes of it, if that is asked for.
-    pub fn compare(&self, current: &Current, known: &Known<'_>, dedupe: &[IdGroupEvent<'_>]) {
+    pub fn compare<'e>(
+        &self,
+        current: &Current,
+        known: &Known<'_>,
+        dedupe: impl FnOnce() -> Cow<'e, [IdGroupEvent<'e>]>,
+    ) {
         let Known { update, tier, destinations, .. } = known;
+        let destinations = match known.legacy {
+            Legacy::Same => destinations,
+            Legacy::Apart(legacy) => legacy,
+            Legacy::Unusable => return,
+        };
         if !current.release.rollout().route_update(update, tier.as_deref()).compares() {
             return;
         }
         let watch = &mut DecisionWatch::new(&self.shared.metrics);
-        let mut compare = || {
+        let compare = || {
             let legacy = decide_legacy_with(update, destinations, watch);
-            current.compare(&legacy, dedupe, watch)
+            current.compare(&legacy, &dedupe(), watch)
         };
         let comparison = match takes_long(update, known.bytes) {
             true => tokio::task::block_in_place(compare),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::connect::{Connect, without_values};
 
 /// Never changed once released: what changes the tables further is another migration.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("0001_identities", include_str!("../migrations/0001_identities.sql")),
     ("0002_catalog", include_str!("../migrations/0002_catalog.sql")),
     ("0003_rollout", include_str!("../migrations/0003_rollout.sql")),
@@ -15,6 +15,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("0005_strategies_and_consent", include_str!("../migrations/0005_strategies_and_consent.sql")),
     ("0006_memories", include_str!("../migrations/0006_memories.sql")),
     ("0007_calls", include_str!("../migrations/0007_calls.sql")),
+    ("0008_legacy_destinations", include_str!("../migrations/0008_legacy_destinations.sql")),
 ];
 
 /// Held by whoever migrates, so that workers may start together.

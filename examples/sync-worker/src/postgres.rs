@@ -9,7 +9,7 @@ use idgroup::{Checked, Collection, Destination, Destinations, ExternalId, Timest
 use tokio_postgres::Row;
 
 use crate::connect::{Connect, without_values};
-use crate::store::{Connected, Merged, Profile, StoredIds};
+use crate::store::{Audience, Connected, Legacy, Merged, Profile, StoredIds};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -56,10 +56,15 @@ const DESTINATIONS: &str = "
     select wanted.n, connected.id, jsonb_build_object(
         'id', connected.id, 'name', connected.name, 'dedupes_on', connected.dedupes_on,
         'id_strategies', connected.id_strategies, 'consent', connected.consent
-    )::text
+    )::text, connected.is_legacy
     from unnest($1::text[]) with ordinality as wanted (id, n)
     join computations using (id)
-    left join destinations connected on connected.computation_id = computations.id";
+    left join (
+        select computation_id, id, name, dedupes_on, id_strategies, consent, false as is_legacy
+        from destinations
+        union all
+        select computation_id, id, name, dedupes_on, null, null, true from legacy_destinations
+    ) connected on connected.computation_id = computations.id";
 
 const TIERS: &str = "
     select wanted.n, spaces.tier
@@ -123,22 +128,19 @@ impl Postgres {
 
     pub async fn destinations(&self, computations: &[&str]) -> Result<Vec<Connected>> {
         let wanted: Vec<&str> = computations.iter().map(|id| storable(id)).collect();
-        let mut found: Vec<Option<Result<Vec<Destination>, String>>> = wanted.iter().map(|_| None).collect();
+        let mut found: Vec<Option<StoredAudience>> = wanted.iter().map(|_| None).collect();
         for row in self.query(DESTINATIONS, &[&wanted]).await? {
-            let connected = slot(&mut found, &row)?.get_or_insert_with(|| Ok(Vec::new()));
+            let audience = slot(&mut found, &row)?.get_or_insert_default();
+            let is_legacy = row.try_get::<_, Option<bool>>(3)? == Some(true);
+            let stored = if is_legacy { &mut audience.legacy } else { &mut audience.destinations };
             match destination(&row) {
-                Ok(Some(destination)) => connected.iter_mut().for_each(|all| all.push(destination.clone())),
+                Ok(Some(destination)) => stored.iter_mut().for_each(|all| all.push(destination.clone())),
                 Ok(None) => (),
-                Err(error) => *connected = Err(error),
+                Err(error) => *stored = Err(error),
             }
         }
-        let prepare = |connected: Option<Result<Vec<Destination>, String>>| match connected {
-            None => Ok(None),
-            Some(all) => {
-                all.and_then(|all| Destinations::new(all).map(Some).map_err(|error| error.to_string()))
-            }
-        };
-        Ok(found.into_iter().map(|connected| Arc::new(prepare(connected))).collect())
+        let prepare = |audience: Option<StoredAudience>| audience.map(StoredAudience::prepare).transpose();
+        Ok(found.into_iter().map(|audience| Arc::new(prepare(audience))).collect())
     }
 
     pub async fn tiers(&self, spaces: &[&str]) -> Result<Vec<Option<Arc<str>>>> {
@@ -158,6 +160,37 @@ impl Postgres {
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await.map_err(without_values)?;
         client.query(&statement, parameters).await.map_err(without_values)
+    }
+}
+
+/// The destinations of a computation as they are stored; or what is wrong with them.
+struct StoredAudience {
+    destinations: Result<Vec<Destination>, String>,
+    legacy: Result<Vec<Destination>, String>,
+}
+
+impl Default for StoredAudience {
+    fn default() -> Self {
+        Self { destinations: Ok(Vec::new()), legacy: Ok(Vec::new()) }
+    }
+}
+
+impl StoredAudience {
+    /// What is only compared with keeps no update from being sent.
+    fn prepare(self) -> Result<Audience, String> {
+        let prepared = |all| Destinations::new(all).map_err(|error| error.to_string());
+        let destinations = self.destinations.and_then(prepared)?;
+        let legacy = match self.legacy {
+            Ok(all) if all.is_empty() => Legacy::Same,
+            legacy => match legacy.and_then(prepared) {
+                Ok(legacy) => Legacy::Apart(legacy),
+                Err(error) => {
+                    tracing::warn!(error, "legacy destinations can't be used, and are not compared with");
+                    Legacy::Unusable
+                }
+            },
+        };
+        Ok(Audience { destinations, legacy })
     }
 }
 

@@ -31,9 +31,27 @@ pub struct Merged {
 /// External IDs; or what is wrong with what is stored.
 pub type StoredIds = Result<Vec<ExternalId>, String>;
 
-/// The destinations of a computation, `None` if there is no such computation; or what is wrong with
-/// what is stored.
-pub type Connected = Arc<Result<Option<Destinations>, String>>;
+/// What a computation is connected to.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    pub destinations: Destinations,
+    pub legacy: Legacy,
+}
+
+/// The destinations that the legacy flow decides by in comparisons.
+#[derive(Clone, Debug)]
+pub enum Legacy {
+    /// Those of the dedupe flow.
+    Same,
+    /// Those of the system that is being replaced.
+    Apart(Destinations),
+    /// Such as the library refuses: there is nothing to compare with.
+    Unusable,
+}
+
+/// What a computation is connected to, `None` if there is no such computation; or what is wrong with what
+/// is stored.
+pub type Connected = Arc<Result<Option<Audience>, String>>;
 
 #[derive(Default)]
 pub struct Memory {
@@ -66,8 +84,10 @@ impl Store {
         match self {
             Self::Postgres(postgres) => postgres.destinations(computations).await,
             Self::Memory(memory) => {
-                let of = |computation: &&str| Arc::new(Ok(memory.destinations.get(*computation).cloned()));
-                Ok(computations.iter().map(of).collect())
+                let of = |computation: &&str| memory.destinations.get(*computation).cloned();
+                let audience = |destinations| Audience { destinations, legacy: Legacy::Same };
+                let connected = |computation| Arc::new(Ok(of(computation).map(audience)));
+                Ok(computations.iter().map(connected).collect())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The sync worker: decides where each update goes, and writes the events.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use idgroup::ProfileUpdate;
 
 use crate::allowance::Allowance;
 use crate::catalog::Catalog;
+use crate::cli::Outbound;
 use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
@@ -18,7 +20,7 @@ use crate::retry::until_done;
 use crate::rollout_config::InForce;
 use crate::sending::Sending;
 use crate::sink::Sink;
-use crate::store::Connected;
+use crate::store::{Audience, Connected};
 
 /// How often a computation that is not known is looked for.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
@@ -47,7 +49,7 @@ impl Sync {
         shared: &Shared,
     ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
-        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(catalog.clone(), shared));
+        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(shared));
         Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
@@ -66,6 +68,13 @@ impl Sync {
         let destinations = self.destinations(&computations).await;
         let look_up = || self.catalog.tiers(&spaces);
         let tiers = until_done("looking up tiers", metrics, health, look_up).await;
+        let called = match self.shared.pipeline.outbound {
+            Outbound::Events => None,
+            Outbound::Calls => {
+                let look_up = || self.catalog.call_settings(&computations);
+                Some(until_done("looking up call settings", metrics, health, look_up).await)
+            }
+        };
         metrics.time("catalog", began);
         let tasks: Vec<Task<'_>> = batch
             .iter()
@@ -73,7 +82,10 @@ impl Sync {
             .map(|(outcome, update)| {
                 let bytes = outcome.record.bytes().len();
                 let known = update.as_ref().map_err(Clone::clone);
-                let known = known.and_then(|update| known_of(update, bytes, &destinations, &tiers));
+                let known = known.and_then(|update| {
+                    let called = called.as_ref().and_then(|all| all.get(update.computation().id())).cloned();
+                    Ok(Known { called, ..known_of(update, bytes, &destinations, &tiers)? })
+                });
                 Task { outcome, known }
             })
             .collect();
@@ -145,7 +157,7 @@ impl Sync {
                 self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Remembered(routed, dedupe, current), Ok(known)) => {
-                self.deciding.compare(&current, known, &dedupe);
+                self.deciding.compare(&current, known, || Cow::Borrowed(&dedupe));
                 self.sending.send(sink, task.outcome, known, &routed).await?;
             }
             (Decided::Unusable(error), _) => sink.dead_letter(task.outcome, &error).await?,
@@ -184,9 +196,9 @@ fn known_of<'a>(
     tiers: &HashMap<String, Option<Arc<str>>>,
 ) -> Result<Known<'a>, String> {
     match destinations.get(update.computation().id()).map(|connected| &**connected) {
-        Some(Ok(Some(destinations))) => {
+        Some(Ok(Some(Audience { destinations, legacy }))) => {
             let tier = tiers.get(update.space_id()).cloned().flatten();
-            Ok(Known { update, tier, destinations, bytes })
+            Ok(Known { update, tier, destinations, legacy, called: None, bytes })
         }
         Some(Err(error)) => Err(error.clone()),
         Some(Ok(None)) | None => {

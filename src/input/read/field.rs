@@ -21,9 +21,40 @@ pub(crate) enum Field<T> {
 }
 
 impl<T: Shape> Field<T> {
+    /// The value where it is, for an element of a list, and for the root.
+    #[inline]
+    pub(crate) fn value_mut(&mut self) -> Result<&mut T, InputError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Absent => Err(missing("")),
+            Self::Null => Err(mistyped::<T>("", "null")),
+            Self::Mistyped(found) => Err(mistyped::<T>("", found)),
+        }
+    }
+
+    /// The value where it is; `null` counts as absent.
+    #[inline]
+    pub(crate) fn as_optional(&self, name: &str) -> Result<Option<&T>, InputError> {
+        match self {
+            Self::Value(value) => Ok(Some(value)),
+            Self::Absent | Self::Null => Ok(None),
+            Self::Mistyped(found) => Err(mistyped::<T>(name, found)),
+        }
+    }
+
+    /// The value where it is.
+    #[inline]
+    pub(crate) fn as_required(&self, name: &str) -> Result<&T, InputError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Absent | Self::Null => Err(missing(name)),
+            Self::Mistyped(found) => Err(mistyped::<T>(name, found)),
+        }
+    }
+
     #[inline]
     pub(crate) fn required(self, name: &str) -> Result<T, InputError> {
-        self.optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+        self.optional(name)?.ok_or_else(|| missing(name))
     }
 
     /// `null` counts as absent.
@@ -32,9 +63,7 @@ impl<T: Shape> Field<T> {
         match self {
             Self::Absent | Self::Null => Ok(None),
             Self::Value(value) => Ok(Some(value)),
-            Self::Mistyped(found) => {
-                Err(InputError::new(name, Problem::Mistyped { expected: T::EXPECTED, found }))
-            }
+            Self::Mistyped(found) => Err(mistyped::<T>(name, found)),
         }
     }
 
@@ -53,7 +82,17 @@ impl<S: Shape> Field<S> {
     /// A required object, checked, with errors seen from the object that it is a field of.
     #[inline]
     pub(crate) fn read_required<'de, T: Read<'de, Raw = Self>>(self, name: &str) -> Result<T, InputError> {
-        self.read_optional(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+        self.read_optional(name)?.ok_or_else(|| missing(name))
+    }
+
+    /// A required object, checked where it is.
+    #[inline]
+    pub(crate) fn take_required<'de, T: Read<'de, Raw = Self>>(
+        &mut self,
+        name: &str,
+    ) -> Result<T, InputError> {
+        self.as_required(name)?;
+        T::take(self).map_err(|error| error.within(name))
     }
 
     /// `null` counts as absent.
@@ -72,8 +111,17 @@ impl<S: Shape> Field<S> {
 impl Field<Text<'_>> {
     /// A string that must not be empty.
     #[inline]
-    pub(crate) fn name(self, name: &str) -> Result<Name, InputError> {
-        non_empty(name, self.required(name)?.0)
+    pub(crate) fn name(&self, name: &str) -> Result<Name, InputError> {
+        self.non_empty(name).map(Name::from)
+    }
+
+    /// The same, where it was read: what is made of it is then made in its place.
+    #[inline]
+    pub(crate) fn non_empty(&self, name: &str) -> Result<&str, InputError> {
+        match &*self.as_required(name)?.0 {
+            "" => Err(empty(name)),
+            text => Ok(text),
+        }
     }
 
     /// A string that is a `T`.
@@ -95,6 +143,21 @@ impl<T> Field<List<T>> {
             None => Ok(None),
         }
     }
+}
+
+#[cold]
+fn missing(name: &str) -> InputError {
+    InputError::new(name, Problem::Missing)
+}
+
+#[cold]
+fn empty(name: &str) -> InputError {
+    InputError::new(name, Problem::Empty)
+}
+
+#[cold]
+fn mistyped<T: Shape>(name: &str, found: &'static str) -> InputError {
+    InputError::new(name, Problem::Mistyped { expected: T::EXPECTED, found })
 }
 
 #[inline]

@@ -6,14 +6,16 @@
 //! been is checked afterwards, by code that knows its name.
 
 pub(crate) mod field;
+pub(crate) mod known;
 pub(crate) mod number;
 pub(crate) mod object;
 pub(crate) mod shape;
 mod visitor;
 
+use core::mem;
 use core::str::FromStr;
 
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error};
 
 use crate::input::error::InputError;
 use crate::input::read::field::Field;
@@ -21,14 +23,27 @@ use crate::input::read::shape::Text;
 
 /// A type that is read as `Raw`, of whatever shape, and then checked.
 pub(crate) trait Read<'de>: Sized {
-    type Raw: Deserialize<'de>;
+    type Raw: Place<'de>;
 
     fn check(raw: Self::Raw) -> Result<Self, InputError>;
 
+    /// The same, where it was read: for what is large, and read often. Leaves nothing behind that is looked at.
+    #[inline]
+    fn take(raw: &mut Self::Raw) -> Result<Self, InputError> {
+        Self::check(mem::take(raw))
+    }
+
     /// For the `Deserialize` of public types.
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::check(Self::Raw::deserialize(deserializer)?).map_err(D::Error::custom)
+        let mut raw = Self::Raw::default();
+        raw.place().deserialize(deserializer)?;
+        Self::take(&mut raw).map_err(D::Error::custom)
     }
+}
+
+/// Where what is read is written, without being moved.
+pub(crate) trait Place<'de>: Default {
+    fn place(&mut self) -> impl DeserializeSeed<'de, Value = ()>;
 }
 
 /// Gives public types, and what was read of them, the `Deserialize` of their [`Read`].
@@ -42,8 +57,10 @@ macro_rules! deserialize_by_read {
 
         impl<'de> ::serde::Deserialize<'de> for $crate::input::checked::Checked<$type> {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let raw = ::serde::Deserialize::deserialize(deserializer)?;
-                Ok(Self(<$type as $crate::input::read::Read<'de>>::check(raw)))
+                let mut raw = <<$type as $crate::input::read::Read<'de>>::Raw>::default();
+                let seed = $crate::input::read::Place::place(&mut raw);
+                ::serde::de::DeserializeSeed::deserialize(seed, deserializer)?;
+                Ok(Self(<$type as $crate::input::read::Read<'de>>::take(&mut raw)))
             }
         }
     )*};

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess};
 
 use crate::input::error::InputError;
 use crate::input::read::field::Field;
+use crate::input::read::known::NOT_A_TEXT;
 use crate::input::read::shape::{FromShape, Text};
 
 /// Makes a struct of [`Field`]s for an object, and says what becomes of fields that it does not know:
@@ -24,29 +25,42 @@ macro_rules! object {
         }
 
         impl<$de> $crate::input::read::shape::FromShape<$de> for $raw<$de> {
-            fn from_object<A: ::serde::de::MapAccess<$de>>(
+            fn read_object<A: ::serde::de::MapAccess<$de>>(
+                field: &mut $crate::input::read::field::Field<Self>,
                 mut object: A,
-            ) -> Result<$crate::input::read::field::Field<Self>, A::Error> {
-                let mut raw = Self::default();
-                let mut next: Option<$crate::input::read::object::FieldName<$de>> = object.next_key()?;
-                if next.as_ref().is_some_and(|name| name.0 == $crate::input::read::number::ARBITRARY_PRECISION) {
-                    return $crate::input::read::number::from_entry(object);
+            ) -> Result<(), A::Error> {
+                use $crate::input::read::field::Field;
+                use $crate::input::read::number;
+                use $crate::input::read::known::{FieldKey, known_as};
+                use $crate::input::read::object::{UnknownFields, once};
+
+                #[allow(non_camel_case_types, reason = "named as the fields are")]
+                enum Known {
+                    $($field,)*
                 }
-                while let Some($crate::input::read::object::FieldName(name)) = next {
-                    match &*name {
-                        $($name => $crate::input::read::object::once(&mut raw.$field, $name, &mut object)?,)*
-                        _ => {
-                            object.next_value::<::serde::de::IgnoredAny>()?;
-                            $crate::input::read::object::UnknownFields::found(
-                                &mut raw.unknown_fields,
-                                &name,
-                                &[$($name),*],
-                            );
+
+                *field = Field::Value(Self::default());
+                let Field::Value(raw) = field else { return Ok(()) };
+                let mut is_first = true;
+                while let Some(key) = object.next_key_seed(known_as(|name| match name {
+                    $($name => FieldKey::Known(Known::$field),)*
+                    number::ARBITRARY_PRECISION if is_first => FieldKey::Number,
+                    name => {
+                        raw.unknown_fields.found(name, &[$($name),*]);
+                        FieldKey::Unknown
+                    }
+                }))? {
+                    match key {
+                        $(FieldKey::Known(Known::$field) => once(&mut raw.$field, $name, &mut object)?,)*
+                        FieldKey::Unknown => _ = object.next_value::<::serde::de::IgnoredAny>()?,
+                        FieldKey::Number => {
+                            *field = number::from_entry(object)?;
+                            return Ok(());
                         }
                     }
-                    next = object.next_key()?;
+                    is_first = false;
                 }
-                Ok($crate::input::read::field::Field::Value(raw))
+                Ok(())
             }
         }
     };
@@ -60,10 +74,9 @@ pub(crate) fn once<'de, T: FromShape<'de>, A: MapAccess<'de>>(
     object: &mut A,
 ) -> Result<(), A::Error> {
     match field {
-        Field::Absent => *field = object.next_value()?,
-        _ => return Err(A::Error::duplicate_field(name)),
+        Field::Absent => object.next_value_seed(field),
+        _ => Err(A::Error::duplicate_field(name)),
     }
-    Ok(())
 }
 
 /// What becomes of fields that an object does not know.
@@ -103,7 +116,7 @@ impl<'de> Deserialize<'de> for FieldName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Field::<Text<'de>>::deserialize(deserializer)? {
             Field::Value(Text(name)) => Ok(Self(name)),
-            _ => Err(D::Error::custom("the name of a field must be a string")),
+            _ => Err(D::Error::custom(NOT_A_TEXT)),
         }
     }
 }

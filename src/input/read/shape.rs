@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use crate::input::error::InputError;
-use crate::input::read::Read;
 use crate::input::read::field::{Field, non_empty};
 use crate::input::read::number::{self, ARBITRARY_PRECISION};
 use crate::input::read::object::FieldName;
+use crate::input::read::{Place, Read};
 
 /// What a field of ours can be. Each shape takes the values of its own; all others are read to their
 /// end and reported as what they are.
@@ -35,21 +35,24 @@ pub(crate) trait FromShape<'de>: Shape {
         Field::Mistyped("a boolean")
     }
 
-    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Field<Self>, A::Error> {
+    fn read_list<A: SeqAccess<'de>>(field: &mut Field<Self>, mut list: A) -> Result<(), A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Mistyped("an array"))
+        *field = Field::Mistyped("an array");
+        Ok(())
     }
 
-    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+    fn read_object<A: MapAccess<'de>>(field: &mut Field<Self>, mut object: A) -> Result<(), A::Error> {
         match object.next_key::<Field<Text<'de>>>()? {
             Some(Field::Value(Text(name))) if name == ARBITRARY_PRECISION => {
-                return number::from_entry(object);
+                *field = number::from_entry(object)?;
+                return Ok(());
             }
             Some(_) => drop(object.next_value::<IgnoredAny>()?),
             None => {}
         }
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Mistyped("an object"))
+        *field = Field::Mistyped("an object");
+        Ok(())
     }
 }
 
@@ -115,15 +118,17 @@ impl Shape for Entries<'_> {
 }
 
 impl<'de> FromShape<'de> for Entries<'de> {
-    fn from_object<A: MapAccess<'de>>(mut object: A) -> Result<Field<Self>, A::Error> {
+    fn read_object<A: MapAccess<'de>>(field: &mut Field<Self>, mut object: A) -> Result<(), A::Error> {
         let mut entries = Vec::new();
         while let Some(FieldName(name)) = object.next_key()? {
             if entries.is_empty() && name == ARBITRARY_PRECISION {
-                return number::from_entry(object);
+                *field = number::from_entry(object)?;
+                return Ok(());
             }
             entries.push((name, object.next_value()?));
         }
-        Ok(Field::Value(Self(entries)))
+        *field = Field::Value(Self(entries));
+        Ok(())
     }
 }
 
@@ -136,18 +141,20 @@ impl<T> Shape for List<T> {
 }
 
 impl<'de, T: Read<'de>> FromShape<'de> for List<T> {
-    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Field<Self>, A::Error> {
+    fn read_list<A: SeqAccess<'de>>(field: &mut Field<Self>, mut list: A) -> Result<(), A::Error> {
         let mut items = Ok(Vec::new());
         let mut index: usize = 0;
-        while let Some(raw) = list.next_element::<T::Raw>()? {
+        let mut raw = T::Raw::default();
+        while list.next_element_seed(raw.place())?.is_some() {
             if let Ok(checked) = &mut items {
-                match T::check(raw) {
+                match T::take(&mut raw) {
                     Ok(item) => checked.push(item),
                     Err(error) => items = Err(error.at(index)),
                 }
             }
             index = index.saturating_add(1);
         }
-        Ok(Field::Value(Self(items)))
+        *field = Field::Value(Self(items));
+        Ok(())
     }
 }

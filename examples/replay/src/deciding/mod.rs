@@ -226,7 +226,7 @@ impl Desk {
     /// Reads the updates of a chunk, sets aside what can't be used, and decides about the others; without
     /// a task, they are kept to be decided later.
     pub fn work(&self, mut task: Option<&mut Box<dyn Task>>, chunk: &mut Chunk) {
-        let Open { file, pieces, updates, made } = chunk.open();
+        let Open { file, pieces, updates, made } = chunk.open(self.max_line_bytes);
         for (position, piece, bytes) in pieces {
             match (read_update(piece, bytes, self.max_line_bytes), &mut task) {
                 (Ok(update), Some(task)) => {

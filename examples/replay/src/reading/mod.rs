@@ -23,7 +23,7 @@ use crate::failure::Failure;
 
 /// What is read at once, and so about what a chunk holds: enough work to outlast the time that other
 /// threads may have to wait for a processor.
-const BUFFER_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Fills chunks in the order of the input.
 pub struct Reader {
@@ -57,24 +57,29 @@ impl Reader {
     /// in coming.
     fn read(&mut self, input: Input, name: Option<Arc<str>>) -> Result<io::Result<()>, Abandoned> {
         let mut splitter = Splitter::new(self.max_line_bytes);
-        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut block = Vec::new();
         let mut chunk = self.empty_chunk(&name)?;
         let mut input = match decompressed(input) {
             Ok(input) => input,
             Err(error) => return Ok(Err(error)),
         };
         let end = loop {
-            let read = match input.read(&mut buffer) {
+            if block.is_empty() {
+                block = vec![0; BLOCK_BYTES];
+            }
+            let read = match input.read(&mut block) {
                 Ok(0) => break Ok(()),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => break Err(error),
             };
             chunk.input_bytes += read as u64;
-            let mut rest = splitter.split(&buffer[..read], &mut chunk);
-            while !rest.is_empty() {
-                chunk = self.exchange(chunk, &name)?;
-                rest = splitter.split(rest, &mut chunk);
+            if !splitter.hand_on_lines(&mut block, read, &mut chunk) {
+                let mut rest = splitter.split(&block[..read], &mut chunk);
+                while !rest.is_empty() {
+                    chunk = self.exchange(chunk, &name)?;
+                    rest = splitter.split(rest, &mut chunk);
+                }
             }
             if !chunk.is_empty() {
                 chunk = self.exchange(chunk, &name)?;

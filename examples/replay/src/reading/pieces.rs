@@ -2,10 +2,11 @@
 //! memory.
 
 use std::num::NonZeroU64;
+use std::ops::Range;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
-use super::chunk::{Chunk, Kind};
+use super::chunk::{Chunk, Kind, Lines};
 
 /// What is kept of a piece that is too long.
 const START_BYTES: usize = 1024;
@@ -74,9 +75,32 @@ impl Splitter {
         Self { layout: Layout::Mark(0), pending, line: 1 }
     }
 
+    /// Hands what was read to the chunk as it is, if it is lines of which several end in it, and there is room
+    /// for them. They are cut where they are decided: many threads may decide, and one alone reads.
+    pub fn hand_on_lines(&mut self, block: &mut Vec<u8>, read: usize, chunk: &mut Chunk) -> bool {
+        let bytes = &block[..read];
+        let (Layout::Lines, Some(first), Some(last)) =
+            (&self.layout, memchr(b'\n', bytes), memrchr(b'\n', bytes))
+        else {
+            return false;
+        };
+        let range = first + 1..last + 1;
+        let number = memchr_iter(b'\n', &bytes[range.clone()]).count();
+        // With the first, which may have begun before.
+        if number == 0 || number >= chunk.room() {
+            return false;
+        }
+        self.split_line(&bytes[..=first], chunk);
+        self.pending.push(&bytes[range.end..]);
+        let lines = Lines { range, first: self.line };
+        self.line += number as u64;
+        chunk.take_lines(lines, block);
+        true
+    }
+
     /// Hands the pieces that end in `bytes` to the chunk; returns what is left where that is full.
     pub fn split<'b>(&mut self, mut bytes: &'b [u8], chunk: &mut Chunk) -> &'b [u8] {
-        while !bytes.is_empty() && !chunk.is_full() {
+        while !bytes.is_empty() && chunk.room() > 0 {
             let used = match &mut self.layout {
                 Layout::Mark(read) => match bytes[0] == BYTE_ORDER_MARK[*read] {
                     true if *read + 1 == BYTE_ORDER_MARK.len() => {
@@ -139,10 +163,8 @@ impl Splitter {
             self.pending.push(bytes);
             return bytes.len();
         };
-        if !self.pending.hand_on(&bytes[..end], self.line, chunk) {
-            self.pending.push(&bytes[..end]);
-            self.pending.end_line(self.line, chunk);
-        }
+        self.pending.push(&bytes[..end]);
+        self.pending.end_line(self.line, chunk);
         self.line += 1;
         end + 1
     }
@@ -179,6 +201,31 @@ impl Splitter {
     }
 }
 
+/// Cuts lines, and says of each that is not blank its number, what kind of piece it is, and where that is in
+/// the block.
+pub fn cut(block: &[u8], lines: Lines, max_bytes: NonZeroU64, mut say: impl FnMut(u64, Kind, Range<usize>)) {
+    let Lines { range, first: mut line } = lines;
+    let mut start = range.start;
+    for end in memchr_iter(b'\n', &block[range.clone()]).map(|end| range.start + end) {
+        let bytes = &block[start..end];
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        if let Some((kind, kept)) = kept(bytes, bytes.len() as u64, max_bytes.get()) {
+            say(line, kind, start..start + kept.len());
+        }
+        start = end + 1;
+        line += 1;
+    }
+}
+
+/// What is left of a piece of this length, unless it is blank.
+fn kept(bytes: &[u8], length: u64, max_bytes: u64) -> Option<(Kind, &[u8])> {
+    match length > max_bytes {
+        true => Some((Kind::TooLong, &bytes[..bytes.len().min(START_BYTES)])),
+        false if bytes.trim_ascii().is_empty() => None,
+        false => Some((Kind::Whole, bytes)),
+    }
+}
+
 /// How many bytes are part of the element, and whether it ends with them. That it is JSON is checked
 /// later: here it ends with its last bracket, or before a comma or a bracket that is not its own. No
 /// text of JSON holds a line feed, so that a quotation mark too few costs no more than a line.
@@ -212,17 +259,6 @@ fn scan_element(bytes: &[u8], depth: &mut u64, within: &mut Within, line: &mut u
 }
 
 impl Pending {
-    /// Hands a line on without holding it, if it is all there and nothing must be cut off: as most are.
-    fn hand_on(&self, line: &[u8], number: u64, chunk: &mut Chunk) -> bool {
-        let is_plain = self.length == 0
-            && line.len() as u64 <= self.max_bytes
-            && line.last().is_some_and(|last| !last.is_ascii_whitespace());
-        if is_plain {
-            chunk.push(number, None, Kind::Whole, line);
-        }
-        is_plain
-    }
-
     fn push(&mut self, bytes: &[u8]) {
         let Some(&last) = bytes.last() else { return };
         self.last = last;
@@ -249,10 +285,8 @@ impl Pending {
     }
 
     fn end(&mut self, line: u64, element: Option<u64>, chunk: &mut Chunk) {
-        if self.length > self.max_bytes {
-            chunk.push(line, element, Kind::TooLong, &self.bytes[..self.bytes.len().min(START_BYTES)]);
-        } else if !self.bytes.trim_ascii().is_empty() {
-            chunk.push(line, element, Kind::Whole, &self.bytes);
+        if let Some((kind, kept)) = kept(&self.bytes, self.length, self.max_bytes) {
+            chunk.push(line, element, kind, kept);
         }
         self.clear();
     }
@@ -262,5 +296,84 @@ impl Pending {
         self.bytes.shrink_to(KEPT_CAPACITY);
         self.length = 0;
         self.last = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_BYTES: NonZeroU64 = NonZeroU64::new(8).unwrap();
+
+    /// The pieces of an input that is read in blocks of so many bytes, each with its line; and how many blocks
+    /// were handed on as they were.
+    fn pieces(input: &[u8], block_bytes: usize, max_pieces: usize) -> (Vec<(u64, Kind, Vec<u8>)>, usize) {
+        let mut splitter = Splitter::new(MAX_BYTES);
+        let mut taken = 0;
+        let mut found = Vec::new();
+        let mut take = |chunk: &mut Chunk| {
+            let pieces = chunk.open(MAX_BYTES).pieces;
+            found.extend(pieces.map(|(_, piece, bytes)| (piece.line, piece.kind, bytes.to_vec())));
+            chunk.clear();
+        };
+        let mut chunk = Chunk::new(max_pieces);
+        for part in input.chunks(block_bytes) {
+            // What was read before is still there.
+            let mut block = [part, b"\nstale\n"].concat();
+            if splitter.hand_on_lines(&mut block, part.len(), &mut chunk) {
+                taken += 1;
+            } else {
+                let mut rest = splitter.split(part, &mut chunk);
+                while !rest.is_empty() {
+                    take(&mut chunk);
+                    rest = splitter.split(rest, &mut chunk);
+                }
+            }
+            take(&mut chunk);
+        }
+        splitter.finish(&mut chunk);
+        take(&mut chunk);
+        (found, taken)
+    }
+
+    #[test]
+    fn lines_are_the_same_however_they_are_read() {
+        let input = b"a\nbb\r\n\n \t\nccc\r\r\n12345678\n12345678\r\n123456789\n\rd\n\r\ne \nlonger than that\nf\n\ng";
+        let expected = [
+            (1, Kind::Whole, &b"a"[..]),
+            (2, Kind::Whole, b"bb"),
+            (5, Kind::Whole, b"ccc\r"),
+            (6, Kind::Whole, b"12345678"),
+            (7, Kind::Whole, b"12345678"),
+            (8, Kind::TooLong, b"123456789"),
+            (9, Kind::Whole, b"\rd"),
+            (11, Kind::Whole, b"e "),
+            (12, Kind::TooLong, b"longer than that"),
+            (13, Kind::Whole, b"f"),
+            (15, Kind::Whole, b"g"),
+        ]
+        .map(|(line, kind, bytes)| (line, kind, bytes.to_vec()));
+        let mut taken_at_all = 0;
+        for block_bytes in 1..=input.len() {
+            for max_pieces in [1, 2, 3, 100] {
+                let (found, taken) = pieces(input, block_bytes, max_pieces);
+                assert!(found == expected, "blocks of {block_bytes}, {max_pieces} pieces: {found:?}");
+                assert!(max_pieces > 1 || taken == 0, "one piece is none of a block");
+                taken_at_all += taken;
+            }
+        }
+        assert!(taken_at_all > 100, "{taken_at_all}");
+    }
+
+    #[test]
+    fn lines_are_not_handed_on_where_an_array_may_be() {
+        for input in [&b"[1,\n2,\n3,\n4\n]\n5\n6\n7"[..], b"\n\n\n[1,2,\n3,\n4]\n\n\n5,\n6\n7\n8"] {
+            for block_bytes in 1..=input.len() {
+                let (found, _) = pieces(input, block_bytes, 100);
+                let texts: Vec<u8> =
+                    found.iter().flat_map(|(_, _, bytes)| bytes.trim_ascii()).copied().collect();
+                assert!(texts.starts_with(b"1234") && !texts.contains(&b'['), "{found:?}");
+            }
+        }
     }
 }

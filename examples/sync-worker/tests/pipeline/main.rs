@@ -1,10 +1,12 @@
 //! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
+mod call_sizes;
 mod calls;
 mod certificates;
 mod changes;
 mod choices;
 mod claims;
+mod comparing;
 mod crashes;
 mod database;
 mod decisions;

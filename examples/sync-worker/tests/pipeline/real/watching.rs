@@ -12,12 +12,22 @@ use serde_json::Value;
 
 use crate::crashes::{prepare, push};
 use crate::database::{Database, Server, block_on, free_port};
+use crate::endpoint::Endpoint;
 use crate::kafka::Pipeline;
 use crate::load::Computed;
 use crate::process::{Worker, page, wait_until};
 use crate::real::cluster::{Cluster, slowly, together};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+
+const METRICS_OF_DELIVERIES: [&str; 6] = [
+    "idgroup_calls_total",
+    "idgroup_calls_refused_total",
+    "idgroup_posts_total",
+    "idgroup_post_seconds_bucket",
+    "idgroup_parked_deliveries",
+    "idgroup_parked_seconds",
+];
 
 /// A Prometheus of the test's own. Killed with the value.
 struct Prometheus {
@@ -116,7 +126,7 @@ fn rules_and_configuration_are_what_prometheus_takes() {
     for arguments in [
         ["check", "rules", "alerts.yml"],
         ["check", "config", "prometheus.yml"],
-        // Of the alert that no worker can be made to raise.
+        // Of alerts that take a quarter of an hour, or go away after one.
         ["test", "rules", "alerts_test.yml"],
     ] {
         let output = Command::new("promtool").args(arguments).current_dir(monitoring("")).output().unwrap();
@@ -138,22 +148,29 @@ fn every_query_has_data_and_every_alert_fires() {
     let other = cluster.pipeline("watching-transactions", 1);
     let small = ["--transactional", "--kafka", "message.max.bytes=1000", "--kafka", "compression.type=none"];
     let second = Worker::start(&other, &database, &small);
-    let prometheus = Prometheus::start(&[&first, &second]);
-    for worker in [&first, &second] {
+    let endpoint = Endpoint::start("");
+    let third = Worker::start(&pipeline, &database, &["--stages", "deliver", "--endpoint", &endpoint.url()]);
+    let prometheus = Prometheus::start(&[&first, &second, &third]);
+    for worker in [&first, &second, &third] {
         wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
     }
-    wait_until("scraped", PATIENCE, || prometheus.has_data("sum(up) == 2"));
+    wait_until("scraped", PATIENCE, || prometheus.has_data("sum(up) == 3"));
     let firing = prometheus.firing();
     assert!(firing.iter().all(|alert| alert == "SyncWorkerDatabase"), "{firing:?}");
 
     let input = pipeline.input();
     let healthy = queries_of_the_dashboard();
     assert!(healthy.len() > 20);
-    // Old updates, which both flows make different messages of, and one that can't be used.
+    for metric in METRICS_OF_DELIVERIES {
+        assert!(healthy.iter().any(|query| query.contains(metric)), "no panel has {metric}");
+    }
+    // Old updates, and some that can't be used.
     for (n, update) in updates[..2_000].iter().enumerate() {
         input.send_at(Some(1_700_000_000_000), "compute-output", &update.profile_id, Some(&update.payload));
         if n % 100 == 0 {
             input.send("compute-output", "key", Some(b"{"));
+            let headers = [("message_id", &*format!("message{n}")), ("computation", "aud_load")];
+            input.send_with("outbound-calls", "key", &headers, format!("{{\"n\":{n}}}").as_bytes());
             sleep(Duration::from_millis(500));
         }
     }
@@ -161,6 +178,13 @@ fn every_query_has_data_and_every_alert_fires() {
         wait_until(&format!("data of {query}"), PATIENCE, || prometheus.has_data(query));
     }
     prometheus.wait_for(&["SyncWorkerUpdatesExpired", "SyncWorkerSlow", "SyncWorkerDeadLetters"]);
+
+    // The system that is being replaced has one destination fewer.
+    assert!(!prometheus.firing().contains("SyncWorkerFlowsDiffer"));
+    database
+        .execute("insert into legacy_destinations (computation_id, id) values ('aud_load', 'dst_google')");
+    push(&pipeline, &updates[2_000..2_200], Duration::from_millis(10), || ());
+    prometheus.wait_for(&["SyncWorkerFlowsDiffer"]);
 
     // Updates whose outputs don't fit: each is found by a transaction that is aborted.
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
@@ -173,7 +197,7 @@ fn every_query_has_data_and_every_alert_fires() {
 
     // A topic that takes less than it has said.
     cluster.set("watching.outbound", "max.message.bytes", "2000");
-    push(&pipeline, &updates[2_000..3_000], Duration::from_millis(10), || ());
+    push(&pipeline, &updates[2_200..3_000], Duration::from_millis(10), || ());
     prometheus.wait_for(&["SyncWorkerRestarts"]);
 
     server.crash();
