@@ -3,7 +3,10 @@
 use alloc::collections::BTreeMap;
 use core::{fmt, mem};
 
-use super::{Comparison, ComparisonBudget, ComparisonKey, Copies, Difference, Extent, Message, Sample};
+use crate::compare::budget::ComparisonBudget;
+use crate::compare::comparison::Comparison;
+use crate::compare::difference::{Copies, Difference, Extent, Sample};
+use crate::compare::message::{ComparisonKey, Message};
 use crate::release::flow::Flow;
 
 /// Compares two streams of messages that are fed to it, in any order: in step, interleaved, or one

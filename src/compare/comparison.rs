@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Difference;
+use crate::compare::difference::Difference;
 use crate::label::labels;
 use crate::release::flow::Flow;
 

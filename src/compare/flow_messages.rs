@@ -6,8 +6,9 @@ use core::ptr;
 
 use siphasher::sip128::SipHasher24;
 
-use super::combinations::Combinations;
-use super::{ComparisonKey, Encoder, OutboundSample};
+use crate::compare::combinations::Combinations;
+use crate::compare::message::{ComparisonKey, Encoder};
+use crate::compare::sample::OutboundSample;
 use crate::event::IdGroupEvent;
 use crate::event::outbound::OutboundMessages;
 use crate::input::destination::Destination;

@@ -1,8 +1,11 @@
 //! The comparison of this library's two flows.
 
-use super::flow_messages::{Identity, PlainEvents};
-use super::streams::compare_hashed;
-use super::{Comparison, ComparisonBudget, ComparisonKey, OutboundSample};
+use crate::compare::budget::ComparisonBudget;
+use crate::compare::comparison::Comparison;
+use crate::compare::flow_messages::{Identity, PlainEvents};
+use crate::compare::message::ComparisonKey;
+use crate::compare::sample::OutboundSample;
+use crate::compare::streams::compare_hashed;
 use crate::decide::decide_with;
 use crate::decide::destinations::Destinations;
 use crate::event::IdGroupEvent;

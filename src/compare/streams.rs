@@ -1,6 +1,9 @@
 //! The comparison of two streams that can be made again.
 
-use super::{Comparator, Comparison, ComparisonBudget, ComparisonKey, Message, NextStep};
+use crate::compare::budget::ComparisonBudget;
+use crate::compare::comparator::{Comparator, NextStep};
+use crate::compare::comparison::Comparison;
+use crate::compare::message::{ComparisonKey, Message};
 use crate::release::flow::Flow;
 
 /// Compares two streams that can be made again, with as many passes as it takes and the budget allows.
