@@ -46,7 +46,7 @@ impl Digest {
     /// The first 16 bytes of the hash of the prefix and of what is put behind it.
     pub(crate) fn first_half_of(prefix: &'static str, put: impl FnOnce(&mut Self)) -> [u8; 16] {
         // Made and used where it is: to move it costs as much as to hash a block.
-        let mut digest = Self::EMPTY;
+        let mut digest = Self::new(Blocks::NONE);
         put(digest.push(prefix.as_bytes()));
         digest.first_half()
     }
@@ -54,7 +54,7 @@ impl Digest {
     /// The prefix and what is put behind it, hashed once for many continuations.
     #[inline]
     pub(crate) fn beginning_of(prefix: &'static str, put: impl FnOnce(&mut Self)) -> Beginning {
-        let mut digest = Self::EMPTY;
+        let mut digest = Self::new(Blocks::NONE);
         put(digest.push(prefix.as_bytes()));
         let (blocks, rest) = digest.gathered.get(..digest.length).unwrap_or_default().as_chunks();
         digest.blocks.hash(blocks);
@@ -64,25 +64,36 @@ impl Digest {
         beginning
     }
 
-    const EMPTY: Self = Self {
-        blocks: Blocks { state: INITIAL_STATE, bytes: 0 },
-        gathered: [0; GATHERED_BYTES + BLOCK_BYTES],
-        length: 0,
-    };
+    #[inline]
+    fn new(blocks: Blocks) -> Self {
+        Self { blocks, gathered: [0; GATHERED_BYTES + BLOCK_BYTES], length: 0 }
+    }
 
     /// The length of the text in bytes, as four bytes with the highest first, and the text.
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
-        // No text of 4 GiB has ever been parsed into memory next to its update.
-        let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let end = self.length.saturating_add(length.len()).saturating_add(text.len());
-        let free = if end <= GATHERED_BYTES { self.gathered.get_mut(self.length..end) } else { None };
-        match free.and_then(<[u8]>::split_first_chunk_mut) {
-            Some((of_length, of_text)) => {
-                *of_length = length;
-                of_text.copy_from_slice(text.as_bytes());
-                self.length = end;
+        match self.room(text.len().saturating_add(LENGTH_BYTES)) {
+            Some(room) => _ = put_text(room, text),
+            None => _ = self.push(&length_of(text)).push(text.as_bytes()),
+        }
+        self
+    }
+
+    /// The bytes and the texts, as one by one, with one look at how much room there is.
+    pub(crate) fn bytes_and_texts<const N: usize, const M: usize>(
+        &mut self,
+        bytes: &[u8; N],
+        texts: [&str; M],
+    ) -> &mut Self {
+        let of_text = |text: &str| text.len().saturating_add(LENGTH_BYTES);
+        let room = self.room(texts.iter().fold(N, |room, text| room.saturating_add(of_text(text))));
+        if let Some((of_bytes, of_texts)) = room.and_then(<[u8]>::split_first_chunk_mut) {
+            *of_bytes = *bytes;
+            texts.into_iter().fold(of_texts, put_text);
+        } else {
+            self.push(bytes);
+            for text in texts {
+                self.text(text);
             }
-            None => _ = self.push(&length).push(text.as_bytes()),
         }
         self
     }
@@ -97,42 +108,69 @@ impl Digest {
     }
 
     fn push(&mut self, bytes: &[u8]) -> &mut Self {
-        let end = self.length.saturating_add(bytes.len());
-        match self.gathered.get_mut(self.length..end) {
-            Some(free) if end <= GATHERED_BYTES => {
-                free.copy_from_slice(bytes);
-                self.length = end;
-            }
-            _ => self.push_in_parts(bytes),
+        match self.room(bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.push_in_parts(bytes),
         }
         self
     }
 
-    #[cold]
-    fn push_in_parts(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let free = GATHERED_BYTES.saturating_sub(self.length);
-            let (part, others) = bytes.split_at_checked(free).unwrap_or((bytes, &[]));
-            self.push(part);
+    /// As much room, behind what is gathered, which from now on is gathered too; unless it is too much.
+    #[inline]
+    fn room(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        if bytes > GATHERED_BYTES.saturating_sub(self.length) {
             self.hash_whole_blocks();
-            bytes = others;
+            if bytes > GATHERED_BYTES.saturating_sub(self.length) {
+                return None;
+            }
         }
+        let start = self.length;
+        self.length = start.saturating_add(bytes);
+        self.gathered.get_mut(start..self.length)
     }
 
+    #[cold]
+    fn push_in_parts(&mut self, bytes: &[u8]) {
+        bytes.chunks(GATHERED_BYTES - BLOCK_BYTES).for_each(|part| _ = self.push(part));
+    }
+
+    #[inline(never)]
     fn hash_whole_blocks(&mut self) {
         let (blocks, rest) = self.gathered.get(..self.length).unwrap_or_default().as_chunks();
         self.blocks.hash(blocks);
-        let (whole, rest) = (self.length.saturating_sub(rest.len()), rest.len());
-        self.gathered.copy_within(whole..self.length, 0);
-        self.gathered.get_mut(rest..self.length).unwrap_or_default().fill(0);
-        self.length = rest;
+        let whole = self.length.saturating_sub(rest.len());
+        self.length = rest.len();
+        // With the zeros behind it, the rest is a block: of a known length, which takes no call to copy.
+        if let Some((first, others)) = self.gathered.split_first_chunk_mut::<BLOCK_BYTES>() {
+            let rest = whole.checked_sub(BLOCK_BYTES).and_then(|at| others.get(at..)?.first_chunk());
+            *first = rest.copied().unwrap_or(*first);
+            others.fill(0);
+        }
     }
+}
+
+/// The bytes that say how long a text is.
+const LENGTH_BYTES: usize = size_of::<u32>();
+
+fn length_of(text: &str) -> [u8; LENGTH_BYTES] {
+    // No text of 4 GiB has ever been parsed into memory next to its update.
+    u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// Puts a text with its length at the beginning of this room, and returns what is left.
+#[inline]
+fn put_text<'r>(room: &'r mut [u8], text: &str) -> &'r mut [u8] {
+    let Some((of_length, others)) = room.split_first_chunk_mut() else { return &mut [] };
+    *of_length = length_of(text);
+    let Some((of_text, others)) = others.split_at_mut_checked(text.len()) else { return &mut [] };
+    of_text.copy_from_slice(text.as_bytes());
+    others
 }
 
 impl Beginning {
     /// The first 16 bytes of the hash of this and of what is put behind it.
     pub(crate) fn first_half_of(&self, put: impl FnOnce(&mut Digest)) -> [u8; 16] {
-        let mut digest = Digest { blocks: self.blocks.clone(), ..Digest::EMPTY };
+        let mut digest = Digest::new(self.blocks.clone());
         digest.push(self.rest.get(..self.length).unwrap_or_default());
         put(&mut digest);
         digest.first_half()
@@ -150,6 +188,8 @@ impl Beginning {
 }
 
 impl Blocks {
+    const NONE: Self = Self { state: INITIAL_STATE, bytes: 0 };
+
     fn hash(&mut self, blocks: &[[u8; BLOCK_BYTES]]) {
         compress256(&mut self.state, blocks);
         self.bytes = self.bytes.wrapping_add(blocks.as_flattened().len() as u64);
@@ -169,8 +209,11 @@ impl Blocks {
             *last = bits.to_be_bytes();
         }
         self.hash(bytes.get(..end).unwrap_or_default().as_chunks().0);
-        let [a, b, c, d, ..] = self.state.map(u128::from);
-        (a << 96 | b << 64 | c << 32 | d).to_be_bytes()
+        let mut half = [0; 16];
+        for (bytes, word) in half.as_chunks_mut().0.iter_mut().zip(self.state) {
+            *bytes = word.to_be_bytes();
+        }
+        half
     }
 }
 

@@ -60,30 +60,20 @@ impl ChosenIds {
     }
 
     fn fill_columns(&mut self, update: &ProfileUpdate, columns: &Columns) {
-        self.columns.resize(columns.len(), Chosen::default());
-        let mut first: usize = 0;
-        let mut others = update.external_ids();
-        for (name, of_type) in columns.types() {
-            let (before, from_type) = split_where(others, |id| id.id_type() < name);
-            let (ids, after) = split_where(from_type, |id| id.id_type() == name);
-            first = first.saturating_add(before.len());
-            for position in if ids.is_empty() { 0..0 } else { of_type } {
-                if let Some(column) = columns.get(position) {
-                    self.set(position, Chosen::of(column, ids, first, update));
+        self.columns.reserve(columns.len());
+        for OfType { ids, first, columns, .. } in by_type(update.external_ids(), columns) {
+            for &column in columns {
+                let chosen = match ids.is_empty() {
+                    true => Chosen::default(),
+                    false => Chosen::of(column, ids, first, update),
+                };
+                if !chosen.positions.is_empty() {
+                    self.filled |= bit_of(self.columns.len());
                 }
+                self.columns.push(chosen);
             }
-            first = first.saturating_add(ids.len());
-            others = after;
         }
-    }
-
-    fn set(&mut self, position: usize, chosen: Chosen) {
-        if !chosen.positions.is_empty() {
-            self.filled |= bit_of(position);
-        }
-        if let Some(slot) = self.columns.get_mut(position) {
-            *slot = chosen;
-        }
+        debug_assert_eq!(self.columns.len(), columns.len(), "every column is of a type");
     }
 
     /// A bit for each of these columns that holds an ID: the same for columns that hold the same.
@@ -127,13 +117,13 @@ impl Chosen {
         let at = |offset: usize| first.saturating_add(offset);
         let all = first..at(ids.len());
         let Column { strategy, consent, horizon } = column;
-        let is_there: &dyn Fn(&ExternalId) -> bool = match (horizon, update.membership()) {
+        match (horizon, update.membership()) {
             (Horizon::Visible, _) if !depends_on_ids(update) => return Self::default(),
-            (Horizon::Visible, _) => &|id| id.is_visible_at(update.computed_at()),
             // Whatever was ever sent can be taken back.
             (Horizon::Listed, Membership::Out) => return Self { positions: all, ..Self::default() },
-            (Horizon::Listed, Membership::In) => &|_| true,
-        };
+            (Horizon::Visible, _) | (Horizon::Listed, Membership::In) => {}
+        }
+        let is_there = |id: &ExternalId| horizon == Horizon::Listed || id.is_visible_at(update.computed_at());
         let is_chosen = |id: &ExternalId| is_there(id) && consent.is_none_or(|consent| permits(consent, id));
         let one =
             |offset: Option<usize>| offset.map_or(0..0, |offset| at(offset)..at(offset).saturating_add(1));
@@ -151,6 +141,35 @@ impl Chosen {
         let lacks_consent = positions.is_empty() && consent.is_some() && ids.iter().any(is_there);
         Self { positions, consent, lacks_consent }
     }
+}
+
+/// The IDs of one type, and the columns that choose from them.
+pub(crate) struct OfType<'u, 'c> {
+    pub(crate) ids: &'u [ExternalId],
+    /// Where the first of them stands among all.
+    pub(crate) first: usize,
+    pub(crate) columns: &'c [Column],
+    /// Where the first of them stands among all.
+    pub(crate) first_column: usize,
+}
+
+/// For each type that has columns, ascending, those of these IDs that are of it: they are listed by type.
+pub(crate) fn by_type<'u, 'c>(
+    ids: &'u [ExternalId],
+    columns: &'c Columns,
+) -> impl Iterator<Item = OfType<'u, 'c>> {
+    let mut first: usize = 0;
+    let mut others = ids;
+    columns.types().map(move |(name, of_type)| {
+        let (before, from_type) = split_where(others, |id| id.id_type() < name);
+        let (ids, after) = split_where(from_type, |id| id.id_type() == name);
+        let first_of_type = first.saturating_add(before.len());
+        first = first_of_type.saturating_add(ids.len());
+        others = after;
+        let first_column = of_type.start;
+        let columns = columns.as_slice().get(of_type).unwrap_or_default();
+        OfType { ids, first: first_of_type, columns, first_column }
+    })
 }
 
 /// Splits IDs behind the first ones that are such, where none of the others is. Looks at one more of them if

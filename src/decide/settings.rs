@@ -192,6 +192,11 @@ impl Columns {
         self.any_listed
     }
 
+    /// All of them, by type.
+    pub(crate) fn as_slice(&self) -> &[Column] {
+        &self.all
+    }
+
     /// The types, ascending, and where the columns of each are.
     pub(crate) fn types(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.types.iter().map(|(name, columns)| (&**name, columns.clone()))

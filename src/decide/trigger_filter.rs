@@ -3,7 +3,7 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::decide::latest_id::{ChosenIds, depends_on_ids, permits};
+use crate::decide::latest_id::{ChosenIds, OfType, by_type, depends_on_ids, permits};
 use crate::decide::settings::{ColumnSet, Columns};
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
@@ -62,7 +62,8 @@ impl<'a> TriggerFilter<'a> {
         }
     }
 
-    /// The cost grows with the number of IDs of the update and of its trigger.
+    /// The cost grows with the number of IDs of the update, times the logarithm of how many were added, and
+    /// of those that merged profiles held.
     #[inline]
     pub(crate) fn gather(&mut self, update: &'a ProfileUpdate, columns: &Columns) {
         match update.trigger() {
@@ -78,25 +79,18 @@ impl<'a> TriggerFilter<'a> {
         self.holdings = Holdings::of(members, columns);
     }
 
-    /// Walks the update's IDs and the added ones together, both by identity.
     fn take_arrivals(&mut self, update: &'a ProfileUpdate, added: &AddedIds, columns: &Columns) {
         self.arrivals.resize(columns.len(), Arrivals::default());
-        let mut added = added.as_slice().iter().peekable();
-        for id in update.id_set().by_identity() {
-            while added.next_if(|added| *added < id.key()).is_some() {}
-            let is_added = added.peek().is_some_and(|added| *added == id.key());
-            if !id.is_visible_at(update.computed_at()) {
-                continue;
-            }
-            for position in columns.of_type(id.id_type()) {
-                let (Some(column), Some(slot)) = (columns.get(position), self.arrivals.get_mut(position))
-                else {
-                    continue;
-                };
-                match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
-                    (true, true) => slot.added = earlier(slot.added, Some(id)),
-                    (true, false) => slot.other = earlier(slot.other, Some(id)),
-                    (false, _) => slot.added_lacks_consent |= is_added,
+        for OfType { ids, columns, first_column, .. } in by_type(update.external_ids(), columns) {
+            let of_type = self.arrivals.get_mut(first_column..).unwrap_or_default();
+            for id in ids.iter().filter(|id| id.is_visible_at(update.computed_at())) {
+                let is_added = added.contains(id.key());
+                for (column, slot) in columns.iter().zip(&mut *of_type) {
+                    match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
+                        (true, true) => slot.added = earlier(slot.added, Some(id)),
+                        (true, false) => slot.other = earlier(slot.other, Some(id)),
+                        (false, _) => slot.added_lacks_consent |= is_added,
+                    }
                 }
             }
         }

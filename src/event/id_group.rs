@@ -65,14 +65,13 @@ impl<'a> IdGroup<'a> {
 }
 
 fn hash(ids: &ExternalIds, positions: &Positions) -> IdGroupHash {
+    let key_at = |position: &usize| ids.as_slice().get(*position).map(ExternalId::key);
     match positions {
         Positions::All => hash_of(ids.by_identity().map(ExternalId::key)),
+        // Most destinations that dedupe do so on one type.
+        Positions::Some(positions) if positions.len() == 1 => hash_of(positions.iter().filter_map(key_at)),
         Positions::Some(positions) => {
-            let mut keys: SmallVec<[&ExternalIdKey; 8]> = positions
-                .iter()
-                .filter_map(|&position| ids.as_slice().get(position))
-                .map(ExternalId::key)
-                .collect();
+            let mut keys: SmallVec<[&ExternalIdKey; 8]> = positions.iter().filter_map(key_at).collect();
             keys.sort_unstable();
             hash_of(keys.into_iter())
         }
@@ -93,13 +92,14 @@ fn hash_of<'k>(by_identity: impl Iterator<Item = &'k ExternalIdKey>) -> IdGroupH
 }
 
 /// Collection, type and id.
+#[inline]
 pub(crate) fn hash_identity(digest: &mut Digest, key: &ExternalIdKey) {
+    let texts = [key.id_type(), key.id()];
     // Each of a known length, which takes no call to copy.
     match key.collection() {
-        Collection::Accounts => digest.bytes(b"\0\0\0\x08accounts"),
-        Collection::Users => digest.bytes(b"\0\0\0\x05users"),
+        Collection::Accounts => digest.bytes_and_texts(b"\0\0\0\x08accounts", texts),
+        Collection::Users => digest.bytes_and_texts(b"\0\0\0\x05users", texts),
     };
-    digest.text(key.id_type()).text(key.id());
 }
 
 /// What all message ids of one update have in common, hashed once.
@@ -114,11 +114,7 @@ impl MessageIds {
     /// Of a space, a computation, a profile and an update, by their ids.
     #[inline]
     pub(crate) fn new(ids: [&str; 4]) -> Self {
-        Self(Digest::beginning_of("idgroup/message/1", |digest| {
-            for id in ids {
-                digest.text(id);
-            }
-        }))
+        Self(Digest::beginning_of("idgroup/message/1", |digest| _ = digest.bytes_and_texts(b"", ids)))
     }
 
     pub(crate) fn for_group(&self, group: IdGroupHash) -> MessageId {

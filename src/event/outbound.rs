@@ -143,11 +143,13 @@ impl<'e> OutboundMessages<'e> {
     }
 
     /// The message at `position`, in constant time.
+    #[inline]
     pub fn get(&self, position: u64) -> Option<OutboundMessage<'_>> {
         (position < self.count).then_some(OutboundMessage { of: self, position })
     }
 
     /// The messages in order: the IDs of the last type take turns fastest. Allocates nothing.
+    #[inline]
     pub fn iter(&self) -> OutboundMessagesIter<'_> {
         OutboundMessagesIter { of: self, next: 0 }
     }
@@ -166,6 +168,7 @@ impl<'m> OutboundMessage<'m> {
     }
 
     /// The external IDs: one of each type of the event, by type.
+    #[inline]
     pub fn external_ids(self) -> impl Iterator<Item = &'m ExternalId> + Clone + use<'m> {
         let ids = self.of.ids;
         let mut rest = self.position;
@@ -200,6 +203,7 @@ impl<'e> DestinationIds<'e> {
 impl<'m> Iterator for OutboundMessagesIter<'m> {
     type Item = OutboundMessage<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<OutboundMessage<'m>> {
         let message = self.of.get(self.next)?;
         self.next = self.next.saturating_add(1);

@@ -49,7 +49,9 @@ pub(crate) struct IdList<'s, 'a> {
 impl Positions {
     /// As many as there are IDs are all of them.
     pub(crate) fn of(ascending: impl Iterator<Item = usize>, ids: &[ExternalId]) -> Self {
-        let positions: PositionList = ascending.collect();
+        // The iterator goes through its own loops, which it cannot where it is asked for one by one.
+        let mut positions = PositionList::new();
+        ascending.for_each(|position| positions.push(position));
         debug_assert!(positions.is_sorted_by(|a, b| a < b), "selected positions ascend: {positions:?}");
         debug_assert!(positions.last().is_none_or(|&last| last < ids.len()), "{POSITIONS_ARE_OF_IDS}");
         match positions.len() == ids.len() {
@@ -126,6 +128,7 @@ impl<'s, 'a> IdList<'s, 'a> {
         self.positions.map_or(self.ids.len(), <[usize]>::len)
     }
 
+    #[inline]
     pub(crate) fn get(self, position: usize) -> Option<&'a ExternalId> {
         match self.positions {
             None => self.ids.get(position),

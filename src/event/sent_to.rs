@@ -39,13 +39,13 @@ impl<'a> SentTo<'a> {
         Self { all: destinations, positions: Some(Cow::Borrowed(members)) }
     }
 
-    /// Costs a merge of the ascending runs in `members`.
+    /// Costs a merge of the ascending runs in `members`, of which there are `count` in all.
     #[allow(clippy::stable_sort_primitive, reason = "the stable sort finds the runs and merges them")]
     pub(crate) fn merged<'m>(
         destinations: &'a [Destination],
-        members: impl Iterator<Item = &'m [usize]> + Clone,
+        count: usize,
+        members: impl Iterator<Item = &'m [usize]>,
     ) -> Self {
-        let count = members.clone().map(<[usize]>::len).fold(0, usize::saturating_add);
         let mut positions = Vec::with_capacity(count);
         members.for_each(|run| match run {
             // Without a call to copy it: where settings are many, most have one member.
@@ -54,6 +54,7 @@ impl<'a> SentTo<'a> {
         });
         positions.sort();
         debug_assert!(!positions.is_empty(), "a setting has members");
+        debug_assert_eq!(positions.len(), count, "each member is counted once");
         Self { all: destinations, positions: Some(Cow::Owned(positions)) }
     }
 
