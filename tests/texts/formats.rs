@@ -1,5 +1,6 @@
 //! Formats other than JSON: those that describe themselves are read, and the others refused.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use idgroup::{
@@ -202,9 +203,62 @@ fn fields_without_names_are_refused() {
     let Checked(read) = rmp_serde::from_slice::<Checked<ProfileUpdate>>(&by_position).unwrap();
     assert_eq!(read.unwrap_err().to_string(), "the input must be an object, not an array");
 
-    let named_by_number = rmp_serde::to_vec_named(&std::collections::BTreeMap::from([(0, "upd_1")])).unwrap();
+    let named_by_number = rmp_serde::to_vec_named(&BTreeMap::from([(0, "upd_1")])).unwrap();
     let refused = from_message_pack::<ProfileUpdate>(&named_by_number).unwrap_err();
     assert_eq!(refused, "the name of a field must be a string");
+}
+
+#[track_caller]
+fn read_named<'de, K: IntoDeserializer<'de, Error>>(name: K) -> Result<Computation, String> {
+    let object = MapDeserializer::new([(name, "aud_1")].into_iter());
+    Computation::deserialize(object).map_err(|error: Error| error.to_string())
+}
+
+/// As formats have it that tell an optional value from one that must be there.
+struct Optional(Option<&'static str>);
+
+impl IntoDeserializer<'_, Error> for Optional {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Optional {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Some(text) => visitor.visit_some(text.into_deserializer()),
+            None => visitor.visit_none(),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// Nor are they quoted: an ID could stand there.
+#[test]
+fn names_of_fields_that_are_no_texts_are_refused() {
+    let refused = Err("the name of a field must be a string".into());
+    assert_eq!(read_named(true), refused);
+    assert_eq!(read_named(-77_i64), refused);
+    assert_eq!(read_named(77_u64), refused);
+    assert_eq!(read_named(-77_i128), refused);
+    assert_eq!(read_named(77_u128), refused);
+    assert_eq!(read_named(7.5), refused);
+    assert_eq!(read_named(&b"id"[..]), refused);
+    assert_eq!(read_named(()), refused);
+    assert_eq!(read_named(Optional(None)), refused);
+    assert_eq!(read_named(vec!["id"]), refused);
+    assert_eq!(read_named(BTreeMap::from([("id", "aud_1")])), refused);
+    for computation in [read_named("id"), read_named(String::from("id")), read_named(Optional(Some("id")))] {
+        assert_eq!(computation, Ok(Computation::new("aud_1").unwrap()));
+    }
 }
 
 /// By the format's error, as the documentation quotes it, because it does not ask the types. What counts is
@@ -300,6 +354,20 @@ fn numbers_that_come_as_texts_are_numbers() {
     {
         assert_same_with_precise_numbers::<Flag>(&json!({"name": "dedupe", "share_basis_points": share}));
     }
+}
+
+/// Not where other fields went before it: then it is one that is not known.
+#[test]
+fn only_the_first_field_makes_an_object_a_number() {
+    let field = r#""$serde_json::private::Number":"5""#;
+    let computation = serde_json::from_str::<Computation>(&format!(r#"{{"id":"aud_1",{field}}}"#)).unwrap();
+    assert_eq!(computation, Computation::new("aud_1").unwrap());
+    for fields in [format!(r#""id":"dst_1",{field}"#), format!(r#""later":1,{field},"id":"dst_1""#)] {
+        let late = serde_json::from_str::<Destination>(&format!("{{{fields}}}")).unwrap_err();
+        assert!(late.to_string().contains(" is not a known field, expected "), "{late}");
+    }
+    let first = serde_json::from_str::<Computation>(&format!(r#"{{{field},"id":"aud_1"}}"#)).unwrap_err();
+    assert_eq!(first.to_string(), "the input must be an object, not a number");
 }
 
 /// In the place of each value of a text, a list, an object or a switch, and in what is ignored.

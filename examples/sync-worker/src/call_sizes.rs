@@ -123,6 +123,7 @@ mod tests {
             update: &update,
             tier: None,
             destinations: &destinations,
+            legacy: &crate::store::Legacy::Same,
             called: None,
             bytes: bytes.len(),
         };
