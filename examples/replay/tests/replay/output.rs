@@ -171,6 +171,13 @@ fn help_names_every_option_and_exit_status() {
         assert!(run.stdout.contains(text), "{text}");
     }
     assert!(run.stdout.lines().all(|line| line.len() <= 100), "{}", run.stdout);
+    let is_prose = |line: &str| line.starts_with(char::is_alphabetic);
+    for (line, next) in run.stdout.lines().zip(run.stdout.lines().skip(1)) {
+        assert!(
+            !is_prose(line) || !is_prose(next) || line.contains(' '),
+            "`{line}` stands alone before `{next}`"
+        );
+    }
     assert_eq!((run.stderr.as_str(), run.status), ("", Some(0)));
 }
 
