@@ -36,10 +36,10 @@ pub(super) const ESCAPED: usize = 6;
 pub struct Calls<'a, V: ?Sized = (), P = ()> {
     event: &'a IdGroupEvent<'a>,
     pub(super) supplied: Supplied<'a, V, P>,
-    messages: OutboundMessages<'a>,
-    profile: Profile<'a>,
+    pub(super) messages: OutboundMessages<'a>,
+    pub(super) profile: Profile<'a>,
     refused: Vec<(Range<usize>, RefusalReason)>,
-    receivers: Vec<Receivers<'a>>,
+    pub(super) receivers: Vec<Receivers<'a>>,
     /// What both of them are about, each its own run.
     destinations: Vec<&'a Destination>,
 }
@@ -218,17 +218,26 @@ impl<V: Serialize + ?Sized, P: Serialize> Calls<'_, V, P> {
         receivers: &'m Receivers<'m>,
         position: u64,
     ) -> Option<Result<Call<'m, V, P>, Refusal<'m>>> {
+        let call = self.call_at(receivers, position)?;
+        Some(match call.is_small_enough(receivers.size) {
+            true => Ok(call),
+            false => Err(self.refusal(&receivers.members, RefusalReason::TooLarge)),
+        })
+    }
+
+    /// The call at a position, whatever its size.
+    pub(super) fn call_at<'m>(
+        &'m self,
+        receivers: &'m Receivers<'m>,
+        position: u64,
+    ) -> Option<Call<'m, V, P>> {
         let message = self.messages.get(position)?;
         let person = Person::new(&message.external_ids(), self.profile);
         let id = match receivers.route.settings.is_engage() {
             true => receivers.ids.of_list(self.addresses()),
             false => receivers.ids.of_combination(&message.external_ids()),
         };
-        let call = Call { calls: self, receivers, message, person, id };
-        Some(match call.is_small_enough(receivers.size) {
-            true => Ok(call),
-            false => Err(self.refusal(&receivers.members, RefusalReason::TooLarge)),
-        })
+        Some(Call { calls: self, receivers, message, person, id })
     }
 
     /// The IDs that a sender may choose from: of each type from latest to earliest.

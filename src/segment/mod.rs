@@ -52,6 +52,7 @@ mod calls;
 mod computed;
 mod float_size;
 mod json_size;
+mod largest;
 mod message_id;
 mod person;
 mod refusal;

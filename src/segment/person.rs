@@ -35,6 +35,11 @@ impl<'a> Profile<'a> {
             anonymous_id: anonymous_id.unwrap_or(update.profile_id()),
         }
     }
+
+    /// Who carries a call whose combination names no person.
+    pub(super) fn carrier(self) -> Carrier<'a> {
+        self.user_id.map_or(Carrier::AnonymousId(self.anonymous_id), Carrier::UserId)
+    }
 }
 
 impl<'a> Person<'a> {
@@ -43,12 +48,13 @@ impl<'a> Person<'a> {
         profile: Profile<'a>,
     ) -> Self {
         let of_type = |id_type| of_type(combination.clone(), id_type);
-        let carrier = match of_type("user_id").or(profile.user_id) {
-            Some(user_id) => Carrier::UserId(user_id),
-            None => Carrier::AnonymousId(of_type("anonymous_id").unwrap_or(profile.anonymous_id)),
-        };
-        let email = of_type("email").map(str::trim).filter(|email| !email.is_empty());
-        Self { carrier, email, phone: of_type("phone").filter(|phone| is_e164(phone)) }
+        let user_id = of_type("user_id").map(Carrier::UserId);
+        let carrier = user_id.unwrap_or_else(|| match (profile.carrier(), of_type("anonymous_id")) {
+            (Carrier::AnonymousId(_), Some(anonymous_id)) => Carrier::AnonymousId(anonymous_id),
+            (of_profile, _) => of_profile,
+        });
+        let (email, phone) = (of_type("email"), of_type("phone"));
+        Self { carrier, email: email.and_then(address::email), phone: phone.and_then(address::phone) }
     }
 
     /// How many bytes its texts have, each as often as a call repeats it.
@@ -70,6 +76,17 @@ fn of_type<'a>(ids: impl Iterator<Item = &'a ExternalId> + Clone, id_type: &str)
 /// Whether the value is what it says: the hash of an address is no address.
 pub(super) fn is_readable(id: &ExternalId) -> bool {
     id.encoding() == "none"
+}
+
+/// What of an ID's value is an address.
+pub(super) mod address {
+    pub(in crate::segment) fn email(id: &str) -> Option<&str> {
+        Some(id.trim()).filter(|email| !email.is_empty())
+    }
+
+    pub(in crate::segment) fn phone(id: &str) -> Option<&str> {
+        Some(id).filter(|phone| super::is_e164(phone))
+    }
 }
 
 /// A plus and up to 15 digits, the first of which is not 0, after ITU-T recommendation E.164: some

@@ -146,9 +146,9 @@ fn is_subscribed(id: &ExternalId) -> bool {
     id.subscribed() != Some(false)
 }
 
-struct Id<'m> {
-    id: &'m ExternalId,
-    is_subscribed: Option<bool>,
+pub(super) struct Id<'m> {
+    pub(super) id: &'m ExternalId,
+    pub(super) is_subscribed: Option<bool>,
 }
 
 impl Serialize for Id<'_> {

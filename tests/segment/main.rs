@@ -8,6 +8,7 @@ mod oracle;
 mod worlds;
 
 mod cases;
+mod largest;
 mod memory;
 mod message_ids;
 mod properties;
