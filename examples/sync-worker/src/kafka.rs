@@ -171,13 +171,19 @@ impl ConsumerContext for Events {
             Rebalance::Assign(partitions) => {
                 tracing::info!(stage = self.stage.as_str(), partitions = partitions.count(), "assigned");
             }
-            Rebalance::Revoke(partitions) => {
-                let count = partitions.count();
+            Rebalance::Revoke(revoked) => {
+                let count = revoked.count();
                 let partitions: Vec<i32> =
-                    partitions.elements().iter().map(|element| element.partition()).collect();
+                    revoked.elements().iter().map(|element| element.partition()).collect();
                 // What has been lost is another worker's already.
                 if !consumer.assignment_lost() {
                     tokio::task::block_in_place(|| self.drain(&partitions));
+                }
+                // librdkafka keeps a partition paused that was so when it went, and it would be when it comes back.
+                // Until it is gone, after this, librdkafka holds all of them for the rebalance: nothing is read
+                // of it.
+                if let Err(error) = consumer.resume(revoked) {
+                    tracing::error!(stage = self.stage.as_str(), %error, "can't resume what is handed over");
                 }
                 tracing::info!(stage = self.stage.as_str(), partitions = count, "revoked");
                 self.forget(&partitions);

@@ -15,9 +15,6 @@ use crate::cli::StageName;
 use crate::kafka::{Events, Shared, configuration};
 use crate::offsets::{Begun, MovedBack, Offsets};
 
-/// How often partitions are resumed while records are read.
-const BETWEEN_RESUMES: Duration = Duration::from_secs(1);
-
 /// For how long the consumer is left alone while there is no memory. Then the partitions are paused,
 /// so that it can be polled, which keeps it in its group.
 const BEFORE_PAUSE: Duration = Duration::from_secs(10);
@@ -76,12 +73,10 @@ impl Source {
         mut stop: watch::Receiver<bool>,
     ) -> Result<()> {
         let mut stop_waiting = stop.clone();
-        let mut resuming = tokio::time::interval(BETWEEN_RESUMES);
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => return Ok(()),
-                _ = resuming.tick() => self.resume(),
                 message = self.consumer.recv() => match message {
                     Ok(message) => {
                         tokio::select! {
@@ -210,17 +205,12 @@ impl Source {
                 }
                 () = tokio::time::sleep(Duration::from_secs(1)) => continue,
             };
-            self.resume();
+            // What has been taken away meanwhile was resumed then.
+            if let Ok(assigned) = self.consumer.assignment() {
+                let _ = self.consumer.resume(&assigned);
+            }
             tracing::info!(stage = self.stage.as_str(), "resumed");
             return memory;
-        }
-    }
-
-    /// Also of what was paused, taken away by a rebalance and given back: it is still paused, and was not there
-    /// to be resumed with the others.
-    fn resume(&self) {
-        if let Ok(assigned) = self.consumer.assignment() {
-            let _ = self.consumer.resume(&assigned);
         }
     }
 
