@@ -135,11 +135,9 @@ impl Stage {
         let name = self.name();
         let alive = Arc::new(());
         let mut read = Vec::new();
-        let in_flight = self.shared.metrics.in_flight.with_label_values(&[name.as_str()]);
         let mut is_draining = false;
         loop {
-            self.beat();
-            in_flight.set(i64::try_from(source.under_way()).unwrap_or(i64::MAX));
+            self.beat_with(source);
             if is_draining && Arc::strong_count(&alive) == 1 {
                 return Ok(());
             }
@@ -161,7 +159,7 @@ impl Stage {
                     if !batch.is_empty() {
                         match self.shared.pipeline.transactional {
                             true => self.transactions(source, sink, &mut reports, batch).await?,
-                            false => drop(self.batch(sink, &batch, &mut reports).await?),
+                            false => drop(self.batch(source, sink, &batch, &mut reports).await?),
                         }
                     }
                 }
@@ -172,7 +170,13 @@ impl Stage {
 
     /// A batch, and how many of its updates have been worked on. Ends early where outputs can't be
     /// delivered any more, which a full queue would hide.
-    async fn batch(&self, sink: &Sink, batch: &[Arc<Outcome>], reports: &mut Reports) -> Result<usize> {
+    async fn batch(
+        &self,
+        source: &Source,
+        sink: &Sink,
+        batch: &[Arc<Outcome>],
+        reports: &mut Reports,
+    ) -> Result<usize> {
         let work = async {
             match &self.worker {
                 Worker::Identify(identify) => identify.work(sink, batch).await,
@@ -186,7 +190,7 @@ impl Stage {
                 result = &mut work => return result,
                 changed = reports.failure.changed() => self.failed(changed, reports)?,
                 // A batch that waits, for the database or for brokers, does not hang.
-                () = tokio::time::sleep(BEAT) => self.beat(),
+                () = tokio::time::sleep(BEAT) => self.beat_with(source),
             }
         }
     }
@@ -206,10 +210,10 @@ impl Stage {
         let mut pauses = Pauses::default();
         while !rest.is_empty() {
             if decided == 0 {
-                decided = self.batch(sink, &rest, reports).await?.max(1);
+                decided = self.batch(source, sink, &rest, reports).await?.max(1);
             }
             let now = &rest[..decided.min(most)];
-            match sink.transact(source, now, || self.beat()).await {
+            match sink.transact(source, now, || self.beat_with(source)).await {
                 Ok(()) => {
                     now.iter().for_each(|outcome| outcome.finish());
                     decided -= now.len();
@@ -221,7 +225,7 @@ impl Stage {
                 Err(Failed::Now(error)) => {
                     tracing::warn!(stage = self.name().as_str(), error = format!("{error:#}"), "aborting");
                     self.shared.metrics.aborts.with_label_values(&[self.name().as_str()]).inc();
-                    let refused = sink.abort(now, || self.beat()).await?;
+                    let refused = sink.abort(now, || self.beat_with(source)).await?;
                     if reports.failure.has_changed().unwrap_or(true) {
                         self.failed(Ok(()), reports)?;
                     }
@@ -250,6 +254,13 @@ impl Stage {
             self.is_careful.store(true, Ordering::Relaxed);
         }
         bail!(failure)
+    }
+
+    /// Also says how much is under way, which changes while a batch waits.
+    fn beat_with(&self, source: &Source) {
+        self.beat();
+        let in_flight = self.shared.metrics.in_flight.with_label_values(&[self.name().as_str()]);
+        in_flight.set(i64::try_from(source.under_way()).unwrap_or(i64::MAX));
     }
 
     fn beat(&self) {
