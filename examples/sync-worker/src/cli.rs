@@ -261,6 +261,15 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// As it is where no option is given, without brokers.
+    pub fn as_by_default() -> Result<Self> {
+        let cli = Cli::try_parse_from(["sync-worker", "run", "--brokers="])?;
+        match cli.command {
+            Command::Run(run) => run.pipeline.prepared(),
+            _ => Err(anyhow!("`run` is parsed as another command")),
+        }
+    }
+
     /// Reads and checks the properties, and takes a name that no other worker has.
     pub fn prepared(mut self) -> Result<Self> {
         self.properties = properties::properties(&self.property_pairs, &self.property_files)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use idgroup::{Comparing, Destinations, ExternalId, Flag, Gate, ProfileUpdate, Rollout, Share};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::broker;
 use crate::catalog::Catalog;
-use crate::cli::{Cli, Command, Pipeline};
+use crate::cli::Pipeline;
 use crate::health::Health;
 use crate::identify::Identify;
 use crate::kafka::Shared;
@@ -37,7 +37,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 /// Pushes the fixtures through both stages, and shows what goes where.
 pub async fn demo() -> Result<()> {
-    let pipeline = default_pipeline()?;
+    let pipeline = Pipeline::as_by_default()?;
     let broker = broker::start(broker::topics(&pipeline), 4)?;
     let shared = Shared {
         pipeline: Arc::new(Pipeline { brokers: broker.bootstrap_servers(), ..pipeline }),
@@ -73,15 +73,6 @@ pub async fn demo() -> Result<()> {
     }
     summarise(&shared.metrics, &shown, updates.len(), took);
     Ok(())
-}
-
-fn default_pipeline() -> Result<Pipeline> {
-    use clap::Parser;
-    let cli = Cli::try_parse_from(["sync-worker", "run", "--brokers="])?;
-    match cli.command {
-        Command::Run(run) => run.pipeline.prepared(),
-        _ => Err(anyhow!("`run` is parsed as another command")),
-    }
 }
 
 /// The fixtures' identities and destinations, and their updates as the compute engine writes them.

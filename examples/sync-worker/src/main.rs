@@ -102,16 +102,8 @@ fn begin() -> Result<()> {
             Command::Forget(options) => forget::forget(&options).await,
             Command::Demo => demo::demo().await,
             Command::Broker { partitions } => {
-                let topics = [
-                    "compute-output",
-                    "identified-output",
-                    "outbound",
-                    "outbound-slow",
-                    "outbound-calls",
-                    "outbound-calls-slow",
-                    "dead-letter",
-                ];
-                let broker = broker::start(topics, partitions)?;
+                let pipeline = Pipeline::as_by_default()?;
+                let broker = broker::start(broker::topics(&pipeline), partitions)?;
                 println!("{}", broker.bootstrap_servers());
                 let mut end = Vec::new();
                 tokio::io::stdin().read_to_end(&mut end).await?;
