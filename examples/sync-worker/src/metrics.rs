@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use idgroup::compare::ComparisonOutcome;
+use idgroup::segment::RefusalReason;
 use idgroup::{DropReason, Membership, Observer, Route, Step, TriggerReason, Verdict};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -203,6 +204,9 @@ impl Metrics {
         for result in ["delivered", "repeat", "refused", "parked"] {
             self.calls.with_label_values(&[result]);
         }
+        for reason in RefusalReason::ALL {
+            self.calls_refused.with_label_values(&[reason.as_str()]);
+        }
         for answer in ["taken", "refused", "uncertain", "passing", "lasting"] {
             self.posts.with_label_values(&[answer]);
         }
@@ -219,8 +223,14 @@ impl Metrics {
             "looking up external IDs",
             "looking up destinations",
             "looking up tiers",
+            "looking up call settings",
             "keeping memories",
             "changes",
+            "looking up deliveries",
+            "posting calls",
+            "parking calls",
+            "parked calls",
+            "claiming calls",
         ] {
             self.retries.with_label_values(&[of]);
         }

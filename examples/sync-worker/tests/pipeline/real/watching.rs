@@ -12,12 +12,22 @@ use serde_json::Value;
 
 use crate::crashes::{prepare, push};
 use crate::database::{Database, Server, block_on, free_port};
+use crate::endpoint::Endpoint;
 use crate::kafka::Pipeline;
 use crate::load::Computed;
 use crate::process::{Worker, page, wait_until};
 use crate::real::cluster::{Cluster, slowly, together};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+
+const METRICS_OF_DELIVERIES: [&str; 6] = [
+    "idgroup_calls_total",
+    "idgroup_calls_refused_total",
+    "idgroup_posts_total",
+    "idgroup_post_seconds_bucket",
+    "idgroup_parked_deliveries",
+    "idgroup_parked_seconds",
+];
 
 /// A Prometheus of the test's own. Killed with the value.
 struct Prometheus {
@@ -138,22 +148,29 @@ fn every_query_has_data_and_every_alert_fires() {
     let other = cluster.pipeline("watching-transactions", 1);
     let small = ["--transactional", "--kafka", "message.max.bytes=1000", "--kafka", "compression.type=none"];
     let second = Worker::start(&other, &database, &small);
-    let prometheus = Prometheus::start(&[&first, &second]);
-    for worker in [&first, &second] {
+    let endpoint = Endpoint::start("");
+    let third = Worker::start(&pipeline, &database, &["--stages", "deliver", "--endpoint", &endpoint.url()]);
+    let prometheus = Prometheus::start(&[&first, &second, &third]);
+    for worker in [&first, &second, &third] {
         wait_until("ready", PATIENCE, || worker.page("/readyz").0 == 200);
     }
-    wait_until("scraped", PATIENCE, || prometheus.has_data("sum(up) == 2"));
+    wait_until("scraped", PATIENCE, || prometheus.has_data("sum(up) == 3"));
     let firing = prometheus.firing();
     assert!(firing.iter().all(|alert| alert == "SyncWorkerDatabase"), "{firing:?}");
 
     let input = pipeline.input();
     let healthy = queries_of_the_dashboard();
     assert!(healthy.len() > 20);
+    for metric in METRICS_OF_DELIVERIES {
+        assert!(healthy.iter().any(|query| query.contains(metric)), "no panel has {metric}");
+    }
     // Old updates, which both flows make different messages of, and one that can't be used.
     for (n, update) in updates[..2_000].iter().enumerate() {
         input.send_at(Some(1_700_000_000_000), "compute-output", &update.profile_id, Some(&update.payload));
         if n % 100 == 0 {
             input.send("compute-output", "key", Some(b"{"));
+            let headers = [("message_id", &*format!("message{n}")), ("computation", "aud_load")];
+            input.send_with("outbound-calls", "key", &headers, format!("{{\"n\":{n}}}").as_bytes());
             sleep(Duration::from_millis(500));
         }
     }
