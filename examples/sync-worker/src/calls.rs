@@ -7,17 +7,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use idgroup::segment::{Call, Refusal, RefusalReason, Routes, Supplied};
-use idgroup::{Destinations, IdGroupEvent, Lane, ProfileUpdate};
+use idgroup::{Destination, IdGroupEvent, Lane, ProfileUpdate};
 use rdkafka::message::OwnedHeaders;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::call_settings::Group;
-use crate::catalog::Catalog;
+use crate::call_settings::{Called, Group};
+use crate::deciding::Known;
 use crate::deliver::record_headers;
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
-use crate::retry::until_done;
 use crate::sink::Sink;
 
 /// After so many calls others get their turn: the stage has to say that it lives.
@@ -26,7 +25,6 @@ const BETWEEN_TURNS: usize = 64;
 const LONGEST_REASONS: usize = 1_024;
 
 pub struct Calls {
-    catalog: Arc<Catalog>,
     shared: Shared,
 }
 
@@ -43,8 +41,8 @@ struct Written<'a> {
 }
 
 impl Calls {
-    pub fn new(catalog: Arc<Catalog>, shared: &Shared) -> Self {
-        Self { catalog, shared: shared.clone() }
+    pub fn new(shared: &Shared) -> Self {
+        Self { shared: shared.clone() }
     }
 
     /// Hands over all calls of an update, each made when it is its turn, since there may be more than
@@ -53,18 +51,16 @@ impl Calls {
         &self,
         sink: &Sink,
         outcome: &Arc<Outcome>,
-        update: &ProfileUpdate,
-        destinations: &Destinations,
+        known: &Known<'_>,
+        called: &Called,
         events: &[IdGroupEvent<'_>],
         lane: Lane,
     ) -> Result<()> {
         if events.is_empty() {
             return Ok(());
         }
-        let Shared { metrics, health, pipeline } = &self.shared;
-        let computation = update.computation().id();
-        let look_up = || self.catalog.call_settings(computation);
-        let called = until_done("looking up call settings", metrics, health, look_up).await;
+        let Shared { metrics, pipeline, .. } = &self.shared;
+        let Known { update, destinations, .. } = known;
         let groups = match &*called.0 {
             Ok(groups) => groups,
             Err(error) => return sink.dead_letter(outcome, error).await,
@@ -84,7 +80,7 @@ impl Calls {
         };
         let computed = Computed::of(outcome.record.bytes());
         let personas = computed.personas();
-        let supplied = Supplied::default().with_value(computed.value.as_ref()).with_personas(&personas);
+        let supplied = computed.supplied(&personas);
         for group in groups {
             let routes = Routes::new(destinations, &group.settings);
             for event in events {
@@ -137,7 +133,7 @@ impl Written<'_> {
         group: &Group,
     ) -> Result<()> {
         let payload = serde_json::to_vec(call)?;
-        let headers = self.headers(call, group)?;
+        let headers = self.headers(call, group);
         let key = Some(self.update.profile_id().as_bytes());
         self.count += 1;
         if self.count.is_multiple_of(BETWEEN_TURNS) {
@@ -146,20 +142,33 @@ impl Written<'_> {
         self.sink.send(self.outcome, self.topic, key, Some(&payload), headers).await
     }
 
-    /// What is needed to deliver a call without reading it.
-    fn headers<V, P>(&self, call: &Call<'_, V, P>, group: &Group) -> Result<OwnedHeaders> {
+    fn headers<V, P>(&self, call: &Call<'_, V, P>, group: &Group) -> OwnedHeaders {
         let message_id = call.message_id().to_string();
-        let ids: Vec<&str> = call.destinations().iter().map(|destination| destination.id()).collect();
-        let ids = serde_json::to_string(&ids)?;
-        let required = [
-            ("message_id", &*message_id),
-            ("destinations", &*ids),
-            ("computation", self.update.computation().id()),
-        ];
-        let delivery = group.delivery.as_deref().map(|delivery| ("delivery", delivery));
-        let computed_at = self.computed_at.as_deref().map(|time| ("computed_at", time));
-        Ok(record_headers(required.into_iter().chain(delivery).chain(computed_at)))
+        let ids = destination_ids(call.destinations());
+        let computation = self.update.computation().id();
+        let (delivery, computed_at) = (group.delivery.as_deref(), self.computed_at.as_deref());
+        record_headers(headers(&*message_id, &*ids, computation, delivery, computed_at))
     }
+}
+
+/// What is needed to deliver a call without reading it, by name.
+pub fn headers<'n, T>(
+    message_id: T,
+    destinations: T,
+    computation: T,
+    delivery: Option<T>,
+    computed_at: Option<T>,
+) -> impl Iterator<Item = (&'n str, T)> {
+    let required = [("message_id", message_id), ("destinations", destinations), ("computation", computation)];
+    let delivery = delivery.map(|delivery| ("delivery", delivery));
+    let computed_at = computed_at.map(|time| ("computed_at", time));
+    required.into_iter().chain(delivery).chain(computed_at)
+}
+
+/// The ids of destinations, as a header has them.
+pub fn destination_ids(destinations: &[&Destination]) -> String {
+    let ids: Vec<&str> = destinations.iter().map(|destination| destination.id()).collect();
+    serde_json::to_string(&ids).expect("lists of strings are always JSON")
 }
 
 /// Whether a refusal is this group's to tell: each is said once. A destination that has settings is in a
@@ -180,13 +189,13 @@ fn is_about(refusal: &Refusal<'_>, group: &Group, groups: &[Group]) -> bool {
 
 /// What the update says of its computation that is no part of a decision.
 #[derive(Default)]
-struct Computed {
+pub struct Computed {
     value: Option<Value>,
     others: BTreeMap<String, Value>,
 }
 
 impl Computed {
-    fn of(update: &[u8]) -> Self {
+    pub fn of(update: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Update {
             computation: Map<String, Value>,
@@ -199,8 +208,13 @@ impl Computed {
     }
 
     /// The fields that are passed through.
-    fn personas(&self) -> Vec<(&str, &Value)> {
+    pub fn personas(&self) -> Vec<(&str, &Value)> {
         self.others.iter().map(|(name, value)| (name.as_str(), value)).collect()
+    }
+
+    /// What calls are given.
+    pub fn supplied<'a>(&'a self, personas: &'a [(&'a str, &'a Value)]) -> Supplied<'a, Value, &'a Value> {
+        Supplied::default().with_value(self.value.as_ref()).with_personas(personas)
     }
 }
 

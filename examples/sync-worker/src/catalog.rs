@@ -52,16 +52,15 @@ impl Catalog {
         Ok(found)
     }
 
-    /// How the destinations of a computation are called.
-    pub async fn call_settings(&self, computation: &str) -> Result<Called> {
-        let (mut found, missing, changes) = self.known(&[computation], |known| &known.called);
-        if let Some(called) = found.remove(computation) {
-            return Ok(called);
+    /// How the destinations of each computation are called. Looks up, at once, those that are not known.
+    pub async fn call_settings(&self, computations: &[&str]) -> Result<HashMap<String, Called>> {
+        let (mut found, missing, changes) = self.known(computations, |known| &known.called);
+        if !missing.is_empty() {
+            let looked_up: Vec<_> = missing.iter().zip(self.store.call_settings(&missing).await?).collect();
+            self.keep(changes, |known| &mut known.called, &looked_up);
+            found.extend(looked_up.into_iter().map(|(name, value)| ((*name).to_owned(), value)));
         }
-        let looked_up = self.store.call_settings(&missing).await?;
-        let called = looked_up.into_iter().next().unwrap_or_default();
-        self.keep(changes, |known| &mut known.called, &[(&computation, called.clone())]);
-        Ok(called)
+        Ok(found)
     }
 
     /// Forgets what a notification names: `computation <id>`, or everything.

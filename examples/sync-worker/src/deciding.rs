@@ -9,6 +9,7 @@ use idgroup::{
     decide_legacy_with,
 };
 
+use crate::call_settings::Called;
 use crate::kafka::Shared;
 use crate::metrics::DecisionWatch;
 pub use crate::rollout_config::Current;
@@ -32,6 +33,8 @@ pub struct Known<'a> {
     /// The tier of its space's customer, if in any.
     pub tier: Option<Arc<str>>,
     pub destinations: &'a Destinations,
+    /// How they are called; `None` where events are sent.
+    pub called: Option<Called>,
     pub bytes: usize,
 }
 

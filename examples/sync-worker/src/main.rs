@@ -3,6 +3,7 @@
 mod allowance;
 mod broker;
 mod call_settings;
+mod call_sizes;
 mod calls;
 mod catalog;
 mod changes;
@@ -18,6 +19,7 @@ mod identify;
 mod kafka;
 mod labelled;
 mod memories;
+mod message_size;
 mod metrics;
 mod migrate;
 mod offsets;

@@ -282,7 +282,7 @@ impl<'s, 'a> Sequence<'s, 'a> {
             (Ok(known), Some(keys)) => match keys.try_recall(|key| self.memory(key)) {
                 Ok(recalled) => {
                     let outcome = work.deciding.decide_recalled(current, known, recalled, self.completeness);
-                    match work.sending.check(work.sink, task.outcome, &outcome.routed) {
+                    match work.sending.check(work.sink, task.outcome, known, &outcome.routed) {
                         Ok(()) if self.take(task, outcome.decision.as_ref()) => remembered(outcome, current),
                         Ok(()) => return false,
                         Err(error) => Decided::Unusable(error),

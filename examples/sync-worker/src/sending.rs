@@ -8,9 +8,8 @@ use anyhow::Result;
 use idgroup::{Amplification, IdGroupEvent, Lane, MessageId, ProfileUpdate, Routed};
 use rdkafka::message::{Header, OwnedHeaders};
 
+use crate::call_sizes;
 use crate::calls::Calls;
-use crate::catalog::Catalog;
-use crate::cli::Outbound;
 use crate::deciding::{Known, takes_long};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
@@ -27,18 +26,26 @@ pub struct Sending {
 }
 
 impl Sending {
-    pub fn new(catalog: Arc<Catalog>, shared: &Shared) -> Self {
-        Self { calls: Calls::new(catalog, shared), shared: shared.clone() }
+    pub fn new(shared: &Shared) -> Self {
+        Self { calls: Calls::new(shared), shared: shared.clone() }
     }
 
     /// Whether topics take everything that an update is sent as: asked before any of it counts as sent.
-    pub fn check(&self, sink: &Sink, outcome: &Outcome, routed: &Routed<'_>) -> Result<(), String> {
-        // Calls have a limit of their own, far below that of any topic.
-        if self.shared.pipeline.outbound == Outbound::Calls {
-            return Ok(());
+    pub fn check(
+        &self,
+        sink: &Sink,
+        outcome: &Outcome,
+        known: &Known<'_>,
+        routed: &Routed<'_>,
+    ) -> Result<(), String> {
+        let update = outcome.record.bytes();
+        match &known.called {
+            Some(called) => call_sizes::check(known, called, update, &routed.events, sink.limits),
+            None => {
+                let largest = sink.limits.message.min(sink.limits.batch);
+                routed.events.iter().try_for_each(|event| fits(event, update.len(), largest))
+            }
         }
-        let update_bytes = outcome.record.bytes().len();
-        routed.events.iter().try_for_each(|event| fits(event, update_bytes, sink.largest))
     }
 
     /// Hands over everything that an update is sent as, in its order.
@@ -49,7 +56,7 @@ impl Sending {
         known: &Known<'_>,
         routed: &Routed<'_>,
     ) -> Result<()> {
-        let Known { update, destinations, .. } = known;
+        let Known { update, .. } = known;
         let Shared { metrics, pipeline, .. } = &self.shared;
         let amplification = Amplification::of(&routed.events);
         let lane = amplification.lane(pipeline.slow_above);
@@ -60,11 +67,9 @@ impl Sending {
             true => "nothing_to_send",
             false => "sent",
         };
-        match pipeline.outbound {
-            Outbound::Events => self.events(sink, outcome, update, &routed.events, lane).await?,
-            Outbound::Calls => {
-                self.calls.send(sink, outcome, update, destinations, &routed.events, lane).await?;
-            }
+        match &known.called {
+            Some(called) => self.calls.send(sink, outcome, known, called, &routed.events, lane).await?,
+            None => self.events(sink, outcome, update, &routed.events, lane).await?,
         }
         metrics.updates.with_label_values(&["sync", result]).inc();
         Ok(())

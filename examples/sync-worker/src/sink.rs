@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use crate::cli::{Outbound, Pipeline, StageName};
 use crate::dead_letter::DeadLetter;
 use crate::kafka::{Events, Quiet, Shared, configuration};
+use crate::message_size;
 use crate::outcome::{Acknowledged, Outcome, Planned};
 
 const WHILE_QUEUE_IS_FULL: Duration = Duration::from_millis(5);
@@ -34,8 +35,8 @@ pub struct Sink {
     shared: Shared,
     /// The bytes of outputs that wait for a transaction.
     planned: AtomicUsize,
-    /// What a message may have: what is more is refused by the client, or by a topic unless it compresses well.
-    pub largest: usize,
+    /// What an output may have: what is more is refused by the client, or by a topic unless it compresses well.
+    pub limits: message_size::Limits,
 }
 
 pub struct Deliveries {
@@ -80,7 +81,7 @@ impl Sink {
         let settings = settings(stage, &shared.pipeline, limit);
         let configuration = configuration(&shared.pipeline, &settings);
         let client = configuration.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
-        let largest = topics.events.min(client.unwrap_or(USUAL_LIMIT));
+        let limits = message_size::Limits { message: client.unwrap_or(USUAL_LIMIT), batch: topics.outputs };
         let producer = ThreadedProducer::from_config_and_context(&configuration, deliveries)?;
         let sink = Self {
             producer,
@@ -88,7 +89,7 @@ impl Sink {
             stage,
             shared: shared.clone(),
             planned: AtomicUsize::new(0),
-            largest,
+            limits,
         };
         Ok((sink, Reports { failure: failure_seen, refused: refused_seen }))
     }
@@ -214,45 +215,43 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
 /// The bytes that topics take, as far as they say.
 struct Limits {
     all: usize,
-    /// Those of events alone.
-    events: usize,
+    /// Those of what the stage writes beside dead letters.
+    outputs: usize,
 }
 
 impl Limits {
     async fn of(stage: StageName, pipeline: &Pipeline) -> Self {
         Self::asked_for(stage, pipeline).await.unwrap_or_else(|error| {
             tracing::info!(%error, "topics don't say what they take");
-            Self { all: USUAL_LIMIT + OVERHEAD, events: USUAL_LIMIT + OVERHEAD }
+            Self { all: USUAL_LIMIT + OVERHEAD, outputs: USUAL_LIMIT + OVERHEAD }
         })
     }
 
     async fn asked_for(stage: StageName, pipeline: &Pipeline) -> Result<Self> {
         let admin = AdminClient::from_config_and_context(&configuration(pipeline, &[]), Quiet)?;
-        let of_events = [&pipeline.outbound_events, &pipeline.outbound_events_slow];
-        // What the stage writes itself, beside dead letters.
         let outputs = match (stage, pipeline.outbound) {
             (StageName::Deliver | StageName::DeliverSlow, _) => vec![],
             (StageName::Identify, _) => vec![&pipeline.identified_output],
-            (StageName::Sync, Outbound::Events) => of_events.to_vec(),
+            (StageName::Sync, Outbound::Events) => {
+                vec![&pipeline.outbound_events, &pipeline.outbound_events_slow]
+            }
             (StageName::Sync, Outbound::Calls) => {
                 vec![&pipeline.outbound_calls, &pipeline.outbound_calls_slow]
             }
         };
         let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let mut limits = Self { all: usize::MAX, events: usize::MAX };
-        let topics =
-            outputs.into_iter().chain([&pipeline.dead_letter]).map(|topic| ResourceSpecifier::Topic(topic));
+        let mut limits = Self { all: usize::MAX, outputs: usize::MAX };
+        let topics = outputs.iter().copied().chain([&pipeline.dead_letter]);
+        let topics = topics.map(|topic| ResourceSpecifier::Topic(topic));
         let topics: Vec<ResourceSpecifier<'_>> = topics.collect();
         for described in admin.describe_configs(&topics, &options).await? {
             let described = described.map_err(|error| anyhow!("{error}"))?;
             let entry = described.get("max.message.bytes").and_then(|entry| entry.value.as_deref());
             let bytes = entry.context("no `max.message.bytes`")?.parse()?;
             limits.all = limits.all.min(bytes);
-            if of_events
-                .iter()
-                .any(|topic| described.specifier == OwnedResourceSpecifier::Topic((*topic).clone()))
-            {
-                limits.events = limits.events.min(bytes);
+            let is_of = |topic: &&String| matches!(&described.specifier, OwnedResourceSpecifier::Topic(name) if name == *topic);
+            if outputs.iter().any(is_of) {
+                limits.outputs = limits.outputs.min(bytes);
             }
         }
         Ok(limits)

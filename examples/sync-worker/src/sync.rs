@@ -10,6 +10,7 @@ use idgroup::ProfileUpdate;
 
 use crate::allowance::Allowance;
 use crate::catalog::Catalog;
+use crate::cli::Outbound;
 use crate::deciding::{Deciding, Known};
 use crate::kafka::Shared;
 use crate::outcome::Outcome;
@@ -47,7 +48,7 @@ impl Sync {
         shared: &Shared,
     ) -> Self {
         let allowance = Allowance::new(Duration::from_secs(shared.pipeline.wait_for_computations));
-        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(catalog.clone(), shared));
+        let (deciding, sending) = (Deciding::new(rollout, shared), Sending::new(shared));
         Self { catalog, deciding, sending, remembering, shared: shared.clone(), allowance }
     }
 
@@ -66,6 +67,13 @@ impl Sync {
         let destinations = self.destinations(&computations).await;
         let look_up = || self.catalog.tiers(&spaces);
         let tiers = until_done("looking up tiers", metrics, health, look_up).await;
+        let called = match self.shared.pipeline.outbound {
+            Outbound::Events => None,
+            Outbound::Calls => {
+                let look_up = || self.catalog.call_settings(&computations);
+                Some(until_done("looking up call settings", metrics, health, look_up).await)
+            }
+        };
         metrics.time("catalog", began);
         let tasks: Vec<Task<'_>> = batch
             .iter()
@@ -73,7 +81,10 @@ impl Sync {
             .map(|(outcome, update)| {
                 let bytes = outcome.record.bytes().len();
                 let known = update.as_ref().map_err(Clone::clone);
-                let known = known.and_then(|update| known_of(update, bytes, &destinations, &tiers));
+                let known = known.and_then(|update| {
+                    let called = called.as_ref().and_then(|all| all.get(update.computation().id())).cloned();
+                    Ok(Known { called, ..known_of(update, bytes, &destinations, &tiers)? })
+                });
                 Task { outcome, known }
             })
             .collect();
@@ -186,7 +197,7 @@ fn known_of<'a>(
     match destinations.get(update.computation().id()).map(|connected| &**connected) {
         Some(Ok(Some(destinations))) => {
             let tier = tiers.get(update.space_id()).cloned().flatten();
-            Ok(Known { update, tier, destinations, bytes })
+            Ok(Known { update, tier, destinations, called: None, bytes })
         }
         Some(Err(error)) => Err(error.clone()),
         Some(Ok(None)) | None => {

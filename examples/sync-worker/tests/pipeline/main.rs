@@ -1,5 +1,6 @@
 //! The worker as a process, between Kafka, a mock of it or real brokers, and a real PostgreSQL: see `test.sh`.
 
+mod call_sizes;
 mod calls;
 mod certificates;
 mod changes;

@@ -70,7 +70,7 @@ fn start(pipeline: &Pipeline, database: &Database, arguments: &[&str]) -> Worker
     worker
 }
 
-fn standing(database: &Database, profile: &str, epoch: u64) -> String {
+pub fn standing(database: &Database, profile: &str, epoch: u64) -> String {
     let key = MemoryKey::new("spa_load", "aud_load", profile, epoch);
     let sql = format!(
         "select coalesce((select case when memory = '' then 'empty' else get_byte(memory, 1)::text end

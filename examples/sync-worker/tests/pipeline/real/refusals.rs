@@ -5,6 +5,7 @@ use std::time::Duration;
 use idgroup::ExternalId;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::call_sizes::{LIMIT, sizes_are_checked};
 use crate::crashes::{assert_nothing_lost, prepare, push};
 use crate::database::{Server, block_on, shared};
 use crate::kafka::Output;
@@ -63,6 +64,17 @@ fn one_event_that_a_topic_refuses_is_found_among_others() {
 #[test]
 fn one_event_that_a_topic_refuses_is_found_in_a_transaction() {
     one_event_is_too_large("refused-transaction", &["--transactional", "--batch", "512"]);
+}
+
+/// By the size of a batch, which has the call alone.
+#[test]
+fn a_call_that_a_topic_refuses_leaves_no_trace() {
+    let (cluster, _guard) = together();
+    let pipeline = cluster.pipeline("call-sizes", 2);
+    for topic in ["call-sizes.outbound-calls", "call-sizes.outbound-calls-slow"] {
+        cluster.set(topic, "max.message.bytes", &LIMIT.to_string());
+    }
+    sizes_are_checked(&pipeline, "real_call_sizes", 1_000_000);
 }
 
 #[test]
