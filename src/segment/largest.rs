@@ -25,15 +25,13 @@ impl<V: Serialize + ?Sized, P: Serialize> Calls<'_, V, P> {
         let most = self.most_bytes_of_ids();
         self.receivers.iter().filter_map(move |receivers| {
             let first = self.call_at(receivers, 0)?;
-            let size = first.json_size();
-            let size = match first.is_engage() {
-                true => size,
-                false => {
-                    let ids = first.external_ids().map(id_size).fold(0, usize::saturating_add);
-                    let of_first = ids.saturating_add(person_size(&first.person));
-                    size.saturating_sub(of_first).saturating_add(most)
-                }
-            };
+            let mut size = first.json_size();
+            // An Engage sender has one call.
+            if !first.is_engage() {
+                let ids = first.external_ids().map(id_size).fold(0, usize::saturating_add);
+                let of_first = ids.saturating_add(person_size(&first.person));
+                size = size.saturating_sub(of_first).saturating_add(most);
+            }
             Some((self.members(receivers), size))
         })
     }
@@ -120,6 +118,7 @@ impl OneType {
 
 /// The most bytes that IDs of types add which differ only in case, by what is chosen of them; `None` where that
 /// can't be.
+#[derive(Clone, Copy)]
 struct Family {
     /// Nothing is.
     none: Option<usize>,
@@ -141,7 +140,7 @@ impl Family {
         })
     }
 
-    fn without(&self) -> Option<usize> {
+    fn without(self) -> Option<usize> {
         self.none.max(self.useless)
     }
 }
