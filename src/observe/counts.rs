@@ -1,8 +1,9 @@
 //! A ready-made observer that counts.
 
-use alloc::collections::{BTreeMap, btree_map};
-use core::iter::{FusedIterator, Sum};
+use core::fmt;
+use core::iter::{FusedIterator, Sum, Zip};
 use core::ops::{Add, AddAssign};
+use core::slice;
 
 use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::{DropReason, Verdict};
@@ -34,8 +35,8 @@ use crate::release::route::{Route, RouteReason};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts(BTreeMap<Counted, u64>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Counts([u64; Counted::ALL.len()]);
 
 /// What [`Counts`] counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,13 +60,17 @@ pub enum Counted {
 
 impl Counts {
     /// How often this was counted.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "each place is one of `Counted::ALL`: a test goes through them"
+    )]
     pub fn of(&self, counted: Counted) -> u64 {
-        self.0.get(&counted).copied().unwrap_or_default()
+        self.0[counted.place()]
     }
 
     /// What was counted at all, and how often, in the order of [`Counted`].
     pub fn iter(&self) -> CountsIter<'_> {
-        CountsIter(self.0.iter())
+        CountsIter { left: Counted::ALL.iter().zip(&self.0) }
     }
 
     /// How many updates the dedupe flow has decided about.
@@ -116,14 +121,95 @@ impl Counts {
 
     /// Adds what another has counted.
     pub fn merge(&mut self, other: &Self) {
-        for (counted, more) in other {
-            self.add(counted, more);
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_add(more);
         }
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "each place is one of `Counted::ALL`: a test goes through them"
+    )]
     fn add(&mut self, counted: Counted, more: u64) {
-        let count = self.0.entry(counted).or_default();
+        let count = &mut self.0[counted.place()];
         *count = count.saturating_add(more);
+    }
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self([0; Counted::ALL.len()])
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
+    }
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "what is out of bounds here does not compile, or fails the test of all places"
+)]
+impl Counted {
+    const TRIGGERS: usize = TriggerReason::ALL.len() * Membership::ALL.len();
+    const VERDICTS: usize = 2 + DropReason::ALL.len();
+
+    // Where each kind begins.
+    const GAP: usize = Self::TRIGGERS;
+    const STEP: usize = Self::GAP + Gap::ALL.len();
+    const VERDICT: usize = Self::STEP + Step::ALL.len();
+    const GROUP: usize = Self::VERDICT + Self::VERDICTS;
+    const ROUTE: usize = Self::GROUP + 1;
+    const COMPARISON: usize = Self::ROUTE + RouteReason::ALL.len();
+
+    /// All of them, in their order: what stands where in [`Counts`].
+    const ALL: &'static [Self; Self::COMPARISON + ComparisonOutcome::ALL.len()] = {
+        let mut all = [Self::Group; Self::COMPARISON + ComparisonOutcome::ALL.len()];
+        let mut place = 0;
+        while place < all.len() {
+            all[place] = Self::at(place);
+            place += 1;
+        }
+        &{ all }
+    };
+
+    const fn at(place: usize) -> Self {
+        match place {
+            Self::COMPARISON.. => Self::Comparison(ComparisonOutcome::ALL[place - Self::COMPARISON]),
+            Self::ROUTE.. => Self::Route(RouteReason::ALL[place - Self::ROUTE]),
+            Self::GROUP.. => Self::Group,
+            Self::VERDICT.. => Self::Verdict(match place - Self::VERDICT {
+                0 => Verdict::SendAll,
+                1 => Verdict::SendSome,
+                reason => Verdict::Drop(DropReason::ALL[reason - 2]),
+            }),
+            Self::STEP.. => Self::Step(Step::ALL[place - Self::STEP]),
+            Self::GAP.. => Self::Gap(Gap::ALL[place - Self::GAP]),
+            _ => {
+                let of_reason = Membership::ALL.len();
+                Self::Trigger(TriggerReason::ALL[place / of_reason], Membership::ALL[place % of_reason])
+            }
+        }
+    }
+
+    /// The place in [`ALL`](Self::ALL).
+    const fn place(self) -> usize {
+        match self {
+            Self::Trigger(reason, membership) => {
+                reason as usize * Membership::ALL.len() + membership as usize
+            }
+            Self::Gap(gap) => Self::GAP + gap as usize,
+            Self::Step(step) => Self::STEP + step as usize,
+            Self::Verdict(Verdict::SendAll) => Self::VERDICT,
+            Self::Verdict(Verdict::SendSome) => Self::VERDICT + 1,
+            Self::Verdict(Verdict::Drop(reason)) => Self::VERDICT + 2 + reason as usize,
+            Self::Group => Self::GROUP,
+            Self::Route(reason) => Self::ROUTE + reason as usize,
+            Self::Comparison(outcome) => Self::COMPARISON + outcome as usize,
+        }
     }
 }
 
@@ -161,17 +247,22 @@ impl Observer for Counts {
 
 /// What was counted at all, and how often.
 #[derive(Clone, Debug)]
-pub struct CountsIter<'c>(btree_map::Iter<'c, Counted, u64>);
+pub struct CountsIter<'c> {
+    /// Those that are not yet said, and their counts.
+    left: Zip<slice::Iter<'static, Counted>, slice::Iter<'c, u64>>,
+}
 
 impl Iterator for CountsIter<'_> {
     type Item = (Counted, u64);
 
     fn next(&mut self) -> Option<(Counted, u64)> {
-        self.0.next().map(|(&counted, &count)| (counted, count))
+        let (counted, count) = self.left.find(|(_, count)| **count > 0)?;
+        Some((*counted, *count))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        let number = self.left.clone().filter(|(_, count)| **count > 0).count();
+        (number, Some(number))
     }
 }
 
@@ -215,5 +306,33 @@ impl<'c> Sum<&'c Self> for Counts {
             sum.merge(counts);
             sum
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_counted_has_a_place_of_its_own_in_their_order() {
+        assert!(Counted::ALL.is_sorted());
+        for (place, counted) in Counted::ALL.iter().copied().enumerate() {
+            assert_eq!(counted.place(), place, "{counted:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_counted_is_not_said() {
+        let mut counts = Counts::default();
+        counts.comparison_made(ComparisonOutcome::Refused);
+        counts.update_arrived(TriggerReason::ValueChanged, Membership::In);
+        counts.update_arrived(TriggerReason::ValueChanged, Membership::In);
+        counts.verdict_reached(Verdict::SendAll, 0);
+        let mut iter = counts.iter();
+        assert_eq!(iter.len(), 2);
+        let first = (Counted::Trigger(TriggerReason::ValueChanged, Membership::In), 2);
+        assert_eq!((iter.next(), iter.len()), (Some(first), 1));
+        assert_eq!(iter.next(), Some((Counted::Comparison(ComparisonOutcome::Refused), 1)));
+        assert_eq!((iter.next(), iter.len()), (None, 0));
     }
 }

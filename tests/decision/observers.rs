@@ -28,7 +28,7 @@ fn watch(
     observer: &mut dyn Observer,
 ) {
     let _ = decide_with(update, destinations, observer);
-    decide_legacy_with(update, destinations, observer);
+    drop(decide_legacy_with(update, destinations, observer));
     let _ = explain_with(update, destinations, observer);
     let _ = compare_with(update, destinations, &KEY, release.budget(), observer);
     let _ = release.decide_with(update, None, destinations, observer);

@@ -152,6 +152,8 @@ const _: () = {
 /// Everything that is listed can be gone through, from both ends, and says how long it is.
 const _: fn() = || {
     fn is_list<T: IntoIterator<IntoIter: DoubleEndedIterator + ExactSizeIterator + FusedIterator>>() {}
+    fn is_gone_through<T: IntoIterator<IntoIter: Clone + ExactSizeIterator + FusedIterator>>() {}
+
     is_list::<&AddedIds>();
     is_list::<AddedIds>();
     is_list::<&Destinations>();
@@ -160,8 +162,6 @@ const _: fn() = || {
     is_list::<MergedProfiles>();
     is_list::<&RemovedIds>();
     is_list::<RemovedIds>();
-
-    fn is_gone_through<T: IntoIterator<IntoIter: Clone + ExactSizeIterator + FusedIterator>>() {}
     is_gone_through::<&CallSettings>();
     is_gone_through::<&Counts>();
     is_gone_through::<&Explanation<'_>>();
