@@ -174,6 +174,16 @@ fn values_that_updates_do_not_know_are_refused() {
     insta::assert_snapshot!(messages.0);
 }
 
+/// Read as it is built: a decision about it could not know whether that profile has been messaged.
+#[test]
+fn a_merge_that_does_not_state_the_updates_own_profile_is_refused() {
+    let merge = with_trigger(&triggers()[2]);
+    assert!(serde_json::from_value::<ProfileUpdate>(merge.clone()).is_ok());
+    let refused = refused_update(&replaced(merge, "/profile_id", json!("use_9")));
+    let expected = "`trigger.profiles` lack the update's own profile `use_9`, ";
+    assert!(refused.starts_with(expected), "{refused}");
+}
+
 /// Which of two values counts would be a guess.
 #[test]
 fn the_same_field_twice_is_refused() {
