@@ -4,7 +4,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use crate::decide::latest_id::{ChosenIds, OfType, by_type, depends_on_ids, permits};
-use crate::decide::settings::{ColumnSet, Columns};
+use crate::decide::settings::{Column, ColumnSet, Columns};
 use crate::decide::verdict::DropReason;
 use crate::input::external_id::ExternalId;
 use crate::input::membership::Membership;
@@ -62,8 +62,7 @@ impl<'a> TriggerFilter<'a> {
         }
     }
 
-    /// The cost grows with the number of IDs of the update, times the logarithm of how many were added, and
-    /// of those that merged profiles held.
+    /// The cost grows with the number of IDs of the update and of its trigger.
     #[inline]
     pub(crate) fn gather(&mut self, update: &'a ProfileUpdate, columns: &Columns) {
         match update.trigger() {
@@ -81,18 +80,39 @@ impl<'a> TriggerFilter<'a> {
 
     fn take_arrivals(&mut self, update: &'a ProfileUpdate, added: &AddedIds, columns: &Columns) {
         self.arrivals.resize(columns.len(), Arrivals::default());
+        match added.len() {
+            ..=FEW_ADDED => self.look_up(update, added, columns),
+            _ => self.walk(update, added, columns),
+        }
+    }
+
+    /// Looks each ID of the columns' types up among the added ones.
+    fn look_up(&mut self, update: &'a ProfileUpdate, added: &AddedIds, columns: &Columns) {
         for OfType { ids, columns, first_column, .. } in by_type(update.external_ids(), columns) {
             let of_type = self.arrivals.get_mut(first_column..).unwrap_or_default();
             for id in ids.iter().filter(|id| id.is_visible_at(update.computed_at())) {
-                let is_added = added.contains(id.key());
-                for (column, slot) in columns.iter().zip(&mut *of_type) {
-                    match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
-                        (true, true) => slot.added = earlier(slot.added, Some(id)),
-                        (true, false) => slot.other = earlier(slot.other, Some(id)),
-                        (false, _) => slot.added_lacks_consent |= is_added,
-                    }
-                }
+                take(id, added.contains(id.key()), columns, of_type);
             }
+        }
+    }
+
+    /// Walks the update's IDs and the added ones together, both by identity.
+    fn walk(&mut self, update: &'a ProfileUpdate, added: &AddedIds, columns: &Columns) {
+        let mut added = added.as_slice().iter().peekable();
+        let (mut id_type, mut range) = ("", 0..0);
+        for id in update.id_set().by_identity() {
+            while added.next_if(|added| *added < id.key()).is_some() {}
+            let is_added = added.peek().is_some_and(|added| *added == id.key());
+            // Most have the type of the one before.
+            if id.id_type() != id_type {
+                id_type = id.id_type();
+                range = columns.of_type(id_type);
+            }
+            if range.is_empty() || !id.is_visible_at(update.computed_at()) {
+                continue;
+            }
+            let of_type = self.arrivals.get_mut(range.clone()).unwrap_or_default();
+            take(id, is_added, columns.as_slice().get(range.clone()).unwrap_or_default(), of_type);
         }
     }
 
@@ -150,6 +170,21 @@ impl<'a> TriggerFilter<'a> {
     }
 }
 
+/// Up to so many added IDs, it costs less to look among them for each ID of some types than to walk all.
+const FEW_ADDED: usize = 8;
+
+/// Takes an ID into the arrivals of the columns of its type.
+#[inline]
+fn take<'a>(id: &'a ExternalId, is_added: bool, columns: &[Column], of_type: &mut [Arrivals<'a>]) {
+    for (column, slot) in columns.iter().zip(of_type) {
+        match (column.consent.is_none_or(|consent| permits(consent, id)), is_added) {
+            (true, true) => slot.added = earlier(slot.added, Some(id)),
+            (true, false) => slot.other = earlier(slot.other, Some(id)),
+            (false, _) => slot.added_lacks_consent |= is_added,
+        }
+    }
+}
+
 impl Arrivals<'_> {
     /// Whether an ID that was not added was there before all that were.
     fn may_have_been_messaged(&self) -> bool {
@@ -196,6 +231,8 @@ impl Holdings {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::build::{at, destinations, entry};
     use crate::input::external_id::ExternalIdKey;
@@ -228,21 +265,37 @@ mod tests {
         assert_eq!(filter.refuses(email, &chosen, Past::Inferred), expected);
     }
 
-    fn added<const N: usize>(ids: [ExternalIdKey; N]) -> Trigger {
-        Trigger::new_external_id(ids).unwrap()
-    }
-
     #[test]
     fn an_added_id_passes_unless_another_came_earlier() {
+        assert_added(&[]);
+    }
+
+    /// So many are walked, and not looked up.
+    #[test]
+    fn an_added_id_among_many_that_the_profile_lacks_passes_alike() {
+        let lacking: Vec<ExternalIdKey> = ["email", "fax", "phone"]
+            .into_iter()
+            .flat_map(|of| (0..5).map(move |n| key(of, &alloc::format!("a{n}"))))
+            .collect();
+        assert!(lacking.len() > FEW_ADDED);
+        assert_added(&lacking);
+    }
+
+    #[track_caller]
+    fn assert_added(lacking: &[ExternalIdKey]) {
+        let added = |ids: &[&ExternalIdKey]| {
+            let all = ids.iter().copied().chain(lacking).cloned();
+            Trigger::new_external_id(all).unwrap()
+        };
         let (a, b, c) = (key("email", "a"), key("email", "b"), key("email", "c"));
-        assert_refused(added([a.clone()]), Membership::In, None);
-        assert_refused(added([a.clone(), b.clone()]), Membership::In, None);
-        assert_refused(added([b.clone()]), Membership::In, Some(DropReason::AlreadyMessaged));
-        assert_refused(added([b, c.clone()]), Membership::In, Some(DropReason::AlreadyMessaged));
-        assert_refused(added([c]), Membership::In, Some(DropReason::AddedIdNotRelevant));
-        assert_refused(added([key("phone", "1")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
-        assert_refused(added([key("email", "gone")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
-        assert_refused(added([a]), Membership::Out, Some(DropReason::NotAMember));
+        assert_refused(added(&[&a]), Membership::In, None);
+        assert_refused(added(&[&a, &b]), Membership::In, None);
+        assert_refused(added(&[&b]), Membership::In, Some(DropReason::AlreadyMessaged));
+        assert_refused(added(&[&b, &c]), Membership::In, Some(DropReason::AlreadyMessaged));
+        assert_refused(added(&[&c]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added(&[&key("phone", "1")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added(&[&key("email", "gone")]), Membership::In, Some(DropReason::AddedIdNotRelevant));
+        assert_refused(added(&[&a]), Membership::Out, Some(DropReason::NotAMember));
     }
 
     #[test]
