@@ -143,7 +143,7 @@ impl Written<'_> {
         if self.count.is_multiple_of(BETWEEN_TURNS) {
             tokio::task::yield_now().await;
         }
-        self.sink.send(self.outcome, self.topic, key, Some(&payload), headers).await
+        self.sink.send(self.outcome, self.topic, key, Some(payload), headers).await
     }
 
     /// What is needed to deliver a call without reading it.

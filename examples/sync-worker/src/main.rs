@@ -36,6 +36,7 @@ mod stage;
 mod store;
 mod sync;
 mod transaction;
+mod under_way;
 
 use std::process::ExitCode;
 use std::sync::Arc;
