@@ -139,7 +139,7 @@ impl Written<'_> {
         if self.count.is_multiple_of(BETWEEN_TURNS) {
             tokio::task::yield_now().await;
         }
-        self.sink.send(self.outcome, self.topic, key, Some(&payload), headers).await
+        self.sink.send(self.outcome, self.topic, key, Some(payload), headers).await
     }
 
     fn headers<V, P>(&self, call: &Call<'_, V, P>, group: &Group) -> OwnedHeaders {

@@ -99,11 +99,11 @@ impl Catalog {
         let mut found = HashMap::new();
         let mut missing = Vec::new();
         for &name in names {
+            if found.contains_key(name) {
+                continue;
+            }
             match of(&known).get(name) {
-                Some(value) if !found.contains_key(name) => {
-                    drop(found.insert(name.to_owned(), value.clone()))
-                }
-                Some(_) => (),
+                Some(value) => drop(found.insert(name.to_owned(), value.clone())),
                 None => missing.push(name),
             }
         }

@@ -132,6 +132,9 @@ impl Deciding {
 
     /// The rollout in force. Waits for the first one.
     pub async fn in_force(&self) -> Arc<Current> {
+        if let Some(current) = self.rollout.borrow().as_ref() {
+            return current.clone();
+        }
         let mut rollout = self.rollout.clone();
         match rollout.wait_for(Option::is_some).await.map(|current| current.clone()) {
             Ok(Some(current)) => current,

@@ -151,7 +151,7 @@ impl Identify {
                     let key = outcome.record.key.as_deref().unwrap_or(update.profile_id.as_bytes());
                     let topic = &pipeline.identified_output;
                     let headers = OwnedHeaders::new();
-                    sink.send(outcome, topic, Some(key), Some(&identified), headers).await?;
+                    sink.send(outcome, topic, Some(key), Some(identified), headers).await?;
                 }
                 Err(error) => sink.dead_letter(outcome, &error).await?,
             }

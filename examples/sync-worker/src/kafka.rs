@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::{Partition, Statistics};
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::cli::{Pipeline, StageName};
 use crate::health::Health;
@@ -54,6 +54,23 @@ pub fn configuration(pipeline: &Pipeline, own: &[(&str, String)]) -> ClientConfi
         configuration.set(key, value);
     }
     configuration
+}
+
+/// Stores what is done of a topic's partitions. Under the lock, so that no two threads store in the wrong order.
+pub fn store_done(consumer: &impl Consumer<Events>, topic: &str, offsets: &mut MutexGuard<'_, Offsets>) {
+    let mut done = TopicPartitionList::new();
+    for (partition, last) in offsets.take_done() {
+        // What is committed is where to go on.
+        if let Err(error) = done.add_partition_offset(topic, partition, Offset::Offset(last + 1)) {
+            tracing::debug!(%error, "an offset was not stored");
+        }
+    }
+    if done.count() > 0
+        && let Err(error) = consumer.store_offsets(&done)
+    {
+        // A partition has just been handed over: its next reader begins at what was committed.
+        tracing::debug!(%error, "an offset was not stored");
+    }
 }
 
 /// Listens to a client that is only asked something, whose errors are answers.
@@ -173,11 +190,14 @@ impl ConsumerContext for Events {
             }
             Rebalance::Revoke(revoked) => {
                 let count = revoked.count();
-                let partitions: Vec<i32> =
-                    revoked.elements().iter().map(|element| element.partition()).collect();
+                let elements = revoked.elements();
+                let topic = elements.first().map(|element| element.topic().to_owned());
+                let partitions: Vec<i32> = elements.iter().map(|element| element.partition()).collect();
                 // What has been lost is another worker's already.
                 if !consumer.assignment_lost() {
                     tokio::task::block_in_place(|| self.drain(&partitions));
+                    // All of a stage's partitions are of one topic.
+                    topic.iter().for_each(|topic| store_done(consumer, topic, &mut self.offsets()));
                 }
                 // librdkafka keeps a partition paused that was so when it went, and it would be when it comes back.
                 // Until it is gone, after this, librdkafka holds all of them for the rebalance: nothing is read

@@ -38,6 +38,7 @@ mod stage;
 mod store;
 mod sync;
 mod transaction;
+mod under_way;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,6 +68,10 @@ use crate::rollout_config::RolloutConfig;
 use crate::stage::{Stage, Worker};
 use crate::store::Store;
 use crate::sync::Sync;
+
+/// What one thread allocates others free, here and in librdkafka.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// For clients to end once all is done, or given up.
 const AFTER_DRAINING: Duration = Duration::from_secs(3);

@@ -22,6 +22,8 @@ struct Progress {
     started: usize,
     /// The partition is about to be another worker's: nothing more of it is started.
     is_leaving: bool,
+    /// The last offset before the first update that is under way, if it has moved since it was asked for.
+    done: Option<i64>,
 }
 
 /// What the read of an update begins.
@@ -56,6 +58,7 @@ impl Offsets {
             last: offset,
             started: 0,
             is_leaving: false,
+            done: None,
         };
         self.partitions.insert(partition, progress);
         Ok(Begun::Partition(self.assignments))
@@ -77,22 +80,28 @@ impl Offsets {
         self.partitions.get(&partition).is_some_and(|progress| progress.assignment == assignment)
     }
 
-    /// Notes that all that came of an update is acknowledged. Returns the last offset before the
-    /// first update that is still under way, if it has moved.
-    pub fn finish(&mut self, partition: i32, assignment: u64, offset: i64) -> Option<i64> {
-        let progress = self.partitions.get_mut(&partition)?;
+    /// Notes that all that came of an update is acknowledged.
+    pub fn finish(&mut self, partition: i32, assignment: u64, offset: i64) {
+        let Some(progress) = self.partitions.get_mut(&partition) else { return };
         if progress.assignment != assignment {
-            return None;
+            return;
         }
         progress.started = progress.started.saturating_sub(1);
-        let position = progress.under_way.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
+        let position = progress.under_way.binary_search_by_key(&offset, |(offset, _)| *offset);
+        let Ok(position) = position else { return };
         progress.under_way[position].1 = true;
-        let mut last = None;
         while let Some((offset, true)) = progress.under_way.front() {
-            last = Some(*offset);
+            progress.done = Some(*offset);
             progress.under_way.pop_front();
         }
-        last
+    }
+
+    /// Of each partition the last offset before the first update that is still under way, if it has moved since
+    /// this was asked before.
+    pub fn take_done(&mut self) -> impl Iterator<Item = (i32, i64)> {
+        self.partitions
+            .iter_mut()
+            .filter_map(|(partition, progress)| progress.done.take().map(|done| (*partition, done)))
     }
 
     /// Starts nothing more of these partitions.
@@ -143,16 +152,28 @@ mod tests {
         }
     }
 
+    /// What is done of a partition after an update of it is finished.
+    fn finish(offsets: &mut Offsets, partition: i32, assignment: u64, offset: i64) -> Option<i64> {
+        offsets.finish(partition, assignment, offset);
+        let mut done = offsets.take_done();
+        let first = done.next();
+        assert_eq!(done.next(), None, "nothing else has moved");
+        first.map(|(of, done)| {
+            assert_eq!(of, partition);
+            done
+        })
+    }
+
     #[test]
     fn nothing_behind_a_gap_is_committed() {
         let mut offsets = Offsets::default();
         let assignment = begin(&mut offsets, 0, 10);
         begin(&mut offsets, 0, 11);
         begin(&mut offsets, 0, 15); // offsets have gaps where transactions ended
-        assert_eq!(offsets.finish(0, assignment, 15), None);
+        assert_eq!(finish(&mut offsets, 0, assignment, 15), None);
         assert_eq!(offsets.oldest(0), Some(10));
-        assert_eq!(offsets.finish(0, assignment, 10), Some(10));
-        assert_eq!(offsets.finish(0, assignment, 11), Some(15));
+        assert_eq!(finish(&mut offsets, 0, assignment, 10), Some(10));
+        assert_eq!(finish(&mut offsets, 0, assignment, 11), Some(15));
         assert_eq!((offsets.under_way(), offsets.oldest(0)), (0, None));
     }
 
@@ -163,11 +184,11 @@ mod tests {
         offsets.revoke([0].into_iter());
         assert!(!offsets.is_current(0, before));
         assert!(!offsets.start(0, before));
-        assert_eq!(offsets.finish(0, before, 10), None);
+        assert_eq!(finish(&mut offsets, 0, before, 10), None);
         assert_eq!(offsets.begin(0, 10), Ok(Begun::Partition(2)));
         assert_eq!(offsets.begin(0, 11), Ok(Begun::Update(2)));
-        assert_eq!(offsets.finish(0, before, 11), None);
-        assert_eq!(offsets.finish(0, 2, 10), Some(10));
+        assert_eq!(finish(&mut offsets, 0, before, 11), None);
+        assert_eq!(finish(&mut offsets, 0, 2, 10), Some(10));
     }
 
     #[test]
@@ -175,9 +196,24 @@ mod tests {
         let mut offsets = Offsets::default();
         let first = begin(&mut offsets, 0, 1);
         let second = begin(&mut offsets, 1, 1);
-        assert_eq!(offsets.finish(1, second, 1), Some(1));
+        assert_eq!(finish(&mut offsets, 1, second, 1), Some(1));
         assert_eq!(offsets.under_way(), 1);
-        assert_eq!(offsets.finish(0, first, 1), Some(1));
+        assert_eq!(finish(&mut offsets, 0, first, 1), Some(1));
+    }
+
+    #[test]
+    fn what_is_done_is_told_once_and_of_all_partitions() {
+        let mut offsets = Offsets::default();
+        let first = begin(&mut offsets, 0, 1);
+        begin(&mut offsets, 0, 2);
+        let second = begin(&mut offsets, 1, 7);
+        offsets.finish(0, first, 1);
+        offsets.finish(0, first, 2);
+        offsets.finish(1, second, 7);
+        let mut done: Vec<_> = offsets.take_done().collect();
+        done.sort_unstable();
+        assert_eq!(done, [(0, 2), (1, 7)]);
+        assert_eq!(offsets.take_done().count(), 0);
     }
 
     #[test]
@@ -198,7 +234,7 @@ mod tests {
         assert!(offsets.is_working_on([1, 0].into_iter()));
         offsets.leave([0].into_iter());
         assert!(!offsets.start(0, assignment), "it would be worked on by two");
-        assert_eq!(offsets.finish(0, assignment, 10), Some(10));
+        assert_eq!(finish(&mut offsets, 0, assignment, 10), Some(10));
         assert!(!offsets.is_working_on([0].into_iter()));
         assert!(offsets.is_current(0, assignment));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedHeaders;
@@ -30,7 +30,6 @@ pub struct Outcome {
 }
 
 /// An output that waits for a transaction.
-#[derive(Clone)]
 pub struct Planned {
     pub topic: String,
     pub key: Option<Vec<u8>>,
@@ -123,9 +122,13 @@ impl Outcome {
         self.planned().push(output);
     }
 
-    /// What waits for a transaction, which may be tried more than once.
-    pub fn outputs(&self) -> Vec<Planned> {
-        self.planned().clone()
+    /// What waits for a transaction. To be given back, since transactions may be tried more than once.
+    pub fn take_outputs(&self) -> Vec<Planned> {
+        std::mem::take(&mut *self.planned())
+    }
+
+    pub fn give_back(&self, outputs: Vec<Planned>) {
+        *self.planned() = outputs;
     }
 
     pub fn forget_outputs(&self) {
@@ -134,10 +137,11 @@ impl Outcome {
 
     /// Everything that came of the update is acknowledged, or committed.
     pub fn finish(&self) {
-        self.record.finish();
+        let now = Instant::now();
+        self.record.finish(now);
         let stage = [self.stage.as_str()];
         let metrics = &self.shared.metrics;
-        metrics.stage_seconds.with_label_values(&stage).observe(self.record.read_at.elapsed().as_secs_f64());
+        metrics.stage_seconds.with_label_values(&stage).observe((now - self.record.read_at).as_secs_f64());
         if let (Some(then), Ok(now)) =
             (self.record.timestamp_ms, SystemTime::now().duration_since(UNIX_EPOCH))
         {

@@ -17,6 +17,8 @@ use crate::sink::Sink;
 
 /// The names of an event's fields, and what has a length of its own in them.
 const FIXED_PARTS: usize = 1_024;
+/// Enough for most events, so that they are not moved while they grow.
+const USUAL_EVENT: usize = 768;
 /// The headers of a message, and what its batch takes.
 const AROUND_EVENT: usize = 256;
 
@@ -96,8 +98,8 @@ impl Sending {
             Lane::Slow => &pipeline.outbound_events_slow,
         };
         let computed_at = update.computed_at().map(|time| time.to_string());
-        for (message_id, event) in &events {
-            let headers = headers(*message_id, computed_at.as_deref());
+        for (message_id, event) in events {
+            let headers = headers(message_id, computed_at.as_deref());
             let key = Some(update.profile_id().as_bytes());
             sink.send(outcome, topic, key, Some(event), headers).await?;
         }
@@ -144,7 +146,8 @@ impl io::Write for Length {
 
 fn serialise(events: &[IdGroupEvent<'_>]) -> Vec<(MessageId, Vec<u8>)> {
     let event = |event: &IdGroupEvent<'_>| {
-        let json = serde_json::to_vec(event).expect("strings and lists of them are always JSON");
+        let mut json = Vec::with_capacity(USUAL_EVENT);
+        serde_json::to_writer(&mut json, event).expect("strings and lists of them are always JSON");
         (event.message_id(), json)
     };
     events.iter().map(event).collect()

@@ -19,6 +19,7 @@ use crate::dead_letter::DeadLetter;
 use crate::kafka::{Events, Quiet, Shared, configuration};
 use crate::message_size;
 use crate::outcome::{Acknowledged, Outcome, Planned};
+use crate::under_way::UnderWay;
 
 const WHILE_QUEUE_IS_FULL: Duration = Duration::from_millis(5);
 /// For what topics say of themselves.
@@ -41,6 +42,7 @@ pub struct Sink {
 
 pub struct Deliveries {
     events: Events,
+    under_way: UnderWay,
     is_transactional: bool,
     limit: Limit,
     failure: watch::Sender<Option<String>>,
@@ -77,7 +79,8 @@ impl Sink {
         let (refused, refused_seen) = mpsc::unbounded_channel();
         let is_transactional = shared.pipeline.transactional;
         let events = Events::new(stage, shared, Arc::default());
-        let deliveries = Deliveries { events, is_transactional, limit, failure, refused };
+        let under_way = UnderWay::default();
+        let deliveries = Deliveries { events, under_way, is_transactional, limit, failure, refused };
         let settings = settings(stage, &shared.pipeline, limit);
         let configuration = configuration(&shared.pipeline, &settings);
         let client = configuration.get("message.max.bytes").and_then(|bytes| bytes.parse().ok());
@@ -100,20 +103,15 @@ impl Sink {
         outcome: &Arc<Outcome>,
         topic: &str,
         key: Option<&[u8]>,
-        payload: Option<&[u8]>,
+        payload: Option<Vec<u8>>,
         headers: OwnedHeaders,
     ) -> Result<()> {
         if self.producer.context().is_transactional {
-            self.planned.fetch_add(payload.map_or(0, <[u8]>::len), Ordering::Relaxed);
-            outcome.plan(Planned {
-                topic: topic.to_owned(),
-                key: key.map(<[u8]>::to_vec),
-                payload: payload.map(<[u8]>::to_vec),
-                headers,
-            });
+            self.planned.fetch_add(payload.as_ref().map_or(0, Vec::len), Ordering::Relaxed);
+            outcome.plan(Planned { topic: topic.to_owned(), key: key.map(<[u8]>::to_vec), payload, headers });
             return Ok(());
         }
-        self.hand_over(outcome, topic, key, payload, headers).await
+        self.hand_over(outcome, topic, key, payload.as_deref(), headers).await
     }
 
     /// Hands an output over. Waits while the queue to the brokers is full.
@@ -126,6 +124,7 @@ impl Sink {
         headers: OwnedHeaders,
     ) -> Result<()> {
         outcome.began_output();
+        self.under_way().began();
         let mut record = BaseRecord::with_opaque_to(topic, outcome.clone()).headers(headers);
         record.key = key;
         record.payload = payload;
@@ -133,15 +132,23 @@ impl Sink {
             record = match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => record,
-                Err((error, _)) if is_refusal(&error) => {
+                Err((error, _)) => {
+                    self.under_way().ended();
+                    if !is_refusal(&error) {
+                        return Err(error).context("can't hand an output over");
+                    }
                     outcome.refuse(&error);
                     self.producer.context().acknowledged(outcome);
                     return Ok(());
                 }
-                Err((error, _)) => return Err(error).context("can't hand an output over"),
             };
             tokio::time::sleep(WHILE_QUEUE_IS_FULL).await;
         }
+    }
+
+    /// What has been handed over and not been reported on.
+    pub fn under_way(&self) -> &UnderWay {
+        &self.producer.context().under_way
     }
 
     /// To be called after the last output of an update.
@@ -166,7 +173,8 @@ impl Sink {
             );
             self.shared.metrics.updates.with_label_values(&[self.stage.as_str(), "dead_letter"]).inc();
         }
-        self.send(outcome, &self.dead_letter, letter.key, letter.payload, letter.headers).await
+        let payload = letter.payload.map(<[u8]>::to_vec);
+        self.send(outcome, &self.dead_letter, letter.key, payload, letter.headers).await
     }
 
     /// Sets an update aside of which an output was refused; or, if that was a dead letter, makes
@@ -195,7 +203,9 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
     let mut settings = vec![
         ("enable.idempotence", "true".to_owned()),
         ("compression.type", "lz4".to_owned()),
-        ("linger.ms", "5".to_owned()),
+        // A partition has one request under way. What waits for its answer has librdkafka poll without a pause once
+        // this time is over: a transaction is handed over within it, so that each partition gets one request.
+        ("linger.ms", if pipeline.transactional { "20" } else { "5" }.to_owned()),
         ("queue.buffering.max.kbytes", pipeline.in_flight_mib.saturating_mul(1024).to_string()),
     ];
     match limit {
@@ -322,6 +332,8 @@ impl ProducerContext for Deliveries {
             // The outcome stays open: its offset is not committed.
             Err((error, _)) => self.failed(error),
         }
+        // Last, so that who waits for this knows of refusals.
+        self.under_way.ended();
     }
 }
 

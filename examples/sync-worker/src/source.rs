@@ -1,19 +1,26 @@
 //! Where a stage reads: one topic, in a consumer group, into bounded memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rdkafka::TopicPartitionList;
+use futures_util::{FutureExt, StreamExt};
 use rdkafka::consumer::{CommitMode, Consumer, ConsumerGroupMetadata, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Message, OwnedHeaders};
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::cli::Pipeline;
 use crate::cli::StageName;
-use crate::kafka::{Events, Shared, configuration};
+use crate::kafka::{Events, Shared, configuration, store_done};
 use crate::offsets::{Begun, MovedBack, Offsets};
+
+/// How often what is done is told to librdkafka, which commits it twice a second.
+const BETWEEN_STORES: Duration = Duration::from_millis(100);
+/// How many records are taken that are there already, before anything else is looked at.
+const AT_ONCE: usize = 64;
 
 /// For how long the consumer is left alone while there is no memory. Then the partitions are paused,
 /// so that it can be polled, which keeps it in its group.
@@ -24,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Source {
     consumer: StreamConsumer<Events>,
     offsets: Arc<Mutex<Offsets>>,
+    /// When offsets were last stored.
+    stored: Mutex<Instant>,
     topic: String,
     stage: StageName,
     shared: Shared,
@@ -58,6 +67,7 @@ impl Source {
         Ok(Arc::new(Self {
             consumer,
             offsets,
+            stored: Mutex::new(Instant::now()),
             topic: topic.to_owned(),
             stage,
             shared: shared.clone(),
@@ -72,31 +82,62 @@ impl Source {
         records: mpsc::UnboundedSender<Record>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<()> {
-        let mut stop_waiting = stop.clone();
+        let mut storing = tokio::time::interval(BETWEEN_STORES);
+        let mut messages = self.consumer.stream();
         loop {
-            tokio::select! {
+            let mut next = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => return Ok(()),
-                message = self.consumer.recv() => match message {
-                    Ok(message) => {
-                        tokio::select! {
-                            biased;
-                            () = stopped(&mut stop_waiting) => return Ok(()),
-                            record = self.record(&message) => if records.send(record?).is_err() { return Ok(()) },
-                        }
-                    }
-                    Err(KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId)) => {
-                        return Err(Fenced.into());
-                    }
-                    Err(KafkaError::MessageConsumptionFatal(error)) => bail!("the consumer has failed: {error}"),
-                    Err(error) => {
-                        // The consumer's context has said why.
-                        tracing::debug!(stage = self.stage.as_str(), %error, "reading");
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
-                },
+                _ = storing.tick() => {
+                    self.store(Instant::now());
+                    continue;
+                }
+                message = messages.next() => message,
+            };
+            let mut taken = 0;
+            while let Some(message) = next {
+                if self.take(message, &records, &mut stop).await?.is_break() {
+                    return Ok(());
+                }
+                taken += 1;
+                next = match taken < AT_ONCE {
+                    true => messages.next().now_or_never().flatten(),
+                    false => None,
+                };
             }
         }
+    }
+
+    /// Passes a message on as a record. Breaks where nobody takes them any more.
+    async fn take(
+        self: &Arc<Self>,
+        message: Result<BorrowedMessage<'_>, KafkaError>,
+        records: &mpsc::UnboundedSender<Record>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<ControlFlow<()>> {
+        match message {
+            Ok(message) => {
+                tokio::select! {
+                    biased;
+                    record = self.record(&message) => {
+                        if records.send(record?).is_err() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                    () = stopped(stop) => return Ok(ControlFlow::Break(())),
+                }
+            }
+            Err(KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId)) => {
+                return Err(Fenced.into());
+            }
+            Err(KafkaError::MessageConsumptionFatal(error)) => bail!("the consumer has failed: {error}"),
+            Err(error) => {
+                // The consumer's context has said why.
+                tracing::debug!(stage = self.stage.as_str(), %error, "reading");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Copies a message once there is memory for it.
@@ -215,7 +256,7 @@ impl Source {
     }
 
     fn rewind(&self, message: &BorrowedMessage<'_>) {
-        let offset = rdkafka::Offset::Offset(message.offset());
+        let offset = Offset::Offset(message.offset());
         if let Err(error) =
             self.consumer.seek(&self.topic, message.partition(), offset, Duration::from_secs(5))
         {
@@ -225,8 +266,17 @@ impl Source {
         }
     }
 
+    /// Tells librdkafka what is done, so that it is committed: all at once, since it looks up the topic each time.
+    fn store(&self, now: Instant) {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        if !self.shared.pipeline.transactional {
+            store_done(&self.consumer, &self.topic, &mut self.offsets());
+        }
+    }
+
     /// Commits what is done, and waits for that.
     pub fn commit(&self) {
+        self.store(Instant::now());
         match self.consumer.commit_consumer_state(CommitMode::Sync) {
             Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => {
                 tracing::warn!(stage = self.stage.as_str(), %error, "committing");
@@ -258,7 +308,7 @@ impl Source {
         &self.topic
     }
 
-    fn offsets(&self) -> std::sync::MutexGuard<'_, Offsets> {
+    fn offsets(&self) -> MutexGuard<'_, Offsets> {
         self.offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -326,16 +376,12 @@ impl Record {
     }
 
     /// To be called once everything that came of the update is acknowledged.
-    pub fn finish(&self) {
-        let source = &self.source;
-        // Stored under the lock, so that no two threads store in the wrong order.
-        let mut offsets = source.offsets();
-        let Some(last) = offsets.finish(self.partition, self.assignment, self.offset) else { return };
-        if !source.shared.pipeline.transactional
-            && let Err(error) = source.consumer.store_offset(&source.topic, self.partition, last)
-        {
-            // The partition has just been handed over: its next reader begins at what was committed.
-            tracing::debug!(%error, "an offset was not stored");
+    pub fn finish(&self, now: Instant) {
+        self.source.offsets().finish(self.partition, self.assignment, self.offset);
+        // Also while the reader waits for memory.
+        let stored = *self.source.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(stored) >= BETWEEN_STORES {
+            self.source.store(now);
         }
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Planned};
 use crate::sink::{Deliveries, Sink};
 use crate::source::{Fenced, Source};
 
@@ -49,18 +49,17 @@ impl Sink {
     ) -> Result<(), Failed> {
         self.producer.begin_transaction().map_err(failed)?;
         for outcome in outcomes {
-            for output in outcome.outputs() {
-                let (key, payload) = (output.key.as_deref(), output.payload.as_deref());
-                let handed_over = self.hand_over(outcome, &output.topic, key, payload, output.headers);
-                handed_over.await.map_err(Failed::Now)?;
-            }
+            let outputs = outcome.take_outputs();
+            let handed_over = self.hand_over_all(outcome, &outputs).await;
+            outcome.give_back(outputs);
+            handed_over.map_err(Failed::Now)?;
             // Refused by the client itself. Of an update that is a dead letter nothing else goes out.
             if outcome.is_refused() {
                 return Err(Failed::Now(anyhow!(outcome.reason())));
             }
         }
         // All outputs are with the brokers before anything is said of offsets.
-        self.again(&beat, |producer| producer.flush(PATIENCE)).await.map_err(failed)?;
+        self.all_reported(&beat).await;
         // The group's generation is taken first. If partitions move after this, the group's coordinator
         // refuses the offsets; if they moved before, the check finds it.
         let group = source.group_metadata().ok_or_else(|| Failed::Now(anyhow!("not in a consumer group")))?;
@@ -72,6 +71,21 @@ impl Sink {
             .await
             .map_err(failed)?;
         self.again(&beat, |producer| producer.commit_transaction(PATIENCE)).await.map_err(failed)
+    }
+
+    async fn hand_over_all(&self, outcome: &Arc<Outcome>, outputs: &[Planned]) -> Result<()> {
+        for Planned { topic, key, payload, headers } in outputs {
+            self.hand_over(outcome, topic, key.as_deref(), payload.as_deref(), headers.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it is known of each output what became of it. The binding's own flush looks every tenth of a
+    /// second, whatever there is to do.
+    async fn all_reported(&self, beat: &impl Fn()) {
+        while tokio::time::timeout(PATIENCE, self.under_way().ends()).await.is_err() {
+            beat();
+        }
     }
 
     /// Ends a transaction that is not to be. Updates that had outputs which were refused are dead letters
