@@ -1,8 +1,9 @@
 //! A ready-made observer that counts.
 
+use core::array;
 use core::fmt;
 use core::iter::Sum;
-use core::ops::{Add, AddAssign, Range};
+use core::ops::{Add, AddAssign};
 
 use crate::compare::ComparisonOutcome;
 use crate::decide::verdict::{DropReason, Verdict};
@@ -60,12 +61,12 @@ pub enum Counted {
 impl Counts {
     /// How often this was counted.
     pub fn of(&self, counted: Counted) -> u64 {
-        self.0[counted.place()]
+        self.0.get(counted.place()).copied().unwrap_or_default()
     }
 
     /// What was counted at all, and how often, in the order of [`Counted`].
     pub fn iter(&self) -> CountsIter<'_> {
-        CountsIter { counts: self, places: 0..self.0.len() }
+        CountsIter { counts: self, rest: Counted::ALL.into_iter() }
     }
 
     /// How many updates the dedupe flow has decided about.
@@ -122,8 +123,9 @@ impl Counts {
     }
 
     fn add(&mut self, counted: Counted, more: u64) {
-        let count = &mut self.0[counted.place()];
-        *count = count.saturating_add(more);
+        if let Some(count) = self.0.get_mut(counted.place()) {
+            *count = count.saturating_add(more);
+        }
     }
 }
 
@@ -139,6 +141,11 @@ impl fmt::Debug for Counts {
     }
 }
 
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "the compiler goes through all places, and refuses what goes wrong"
+)]
 impl Counted {
     const TRIGGERS: usize = TriggerReason::ALL.len() * Membership::ALL.len();
     const VERDICTS: usize = 2 + DropReason::ALL.len();
@@ -235,21 +242,19 @@ impl Observer for Counts {
 #[derive(Clone, Debug)]
 pub struct CountsIter<'c> {
     counts: &'c Counts,
-    /// Those that are not yet said.
-    places: Range<usize>,
+    rest: array::IntoIter<Counted, { Counted::ALL.len() }>,
 }
 
 impl Iterator for CountsIter<'_> {
     type Item = (Counted, u64);
 
     fn next(&mut self) -> Option<(Counted, u64)> {
-        let place = self.places.find(|place| self.counts.0[*place] > 0)?;
-        Some((Counted::ALL[place], self.counts.0[place]))
+        self.rest.by_ref().map(|counted| (counted, self.counts.of(counted))).find(|(_, count)| *count > 0)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let rest = &self.counts.0[self.places.clone()];
-        let number = rest.iter().filter(|count| **count > 0).count();
+        let rest = self.rest.as_slice().iter();
+        let number = rest.filter(|counted| self.counts.of(**counted) > 0).count();
         (number, Some(number))
     }
 }
