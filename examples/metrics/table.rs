@@ -12,7 +12,7 @@ const PERCENTILES: [(&str, f64); 4] = [("P50", 0.50), ("P95", 0.95), ("P99", 0.9
 pub fn of(stopwatch: &Stopwatch) -> String {
     let mut table = format!("{:20}{:>10}", "step", "count");
     for (name, _) in PERCENTILES {
-        write!(table, "{name:>12}").expect("a string takes everything");
+        write!(table, " {name:>11}").expect("a string takes everything");
     }
     table.push('\n');
     add_row(&mut table, Step::Legacy.as_str(), stopwatch.of_step(Step::Legacy));
@@ -27,7 +27,7 @@ pub fn of(stopwatch: &Stopwatch) -> String {
 fn add_row(table: &mut String, name: &str, times: &Histogram<u64>) {
     write!(table, "{name:20}{:>10}", times.len()).expect("a string takes everything");
     for (_, quantile) in PERCENTILES {
-        write!(table, "{:>12}", microseconds(times.value_at_quantile(quantile)))
+        write!(table, " {:>11}", microseconds(times.value_at_quantile(quantile)))
             .expect("a string takes everything");
     }
     table.push('\n');
