@@ -204,8 +204,8 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
         ("enable.idempotence", "true".to_owned()),
         ("compression.type", "lz4".to_owned()),
         // A partition has one request under way. What waits for its answer has librdkafka poll without a pause once
-        // this time is over: a transaction is handed over within it, so that each partition gets one request.
-        ("linger.ms", if pipeline.transactional { "20" } else { "5" }.to_owned()),
+        // this time is over, and a transaction is handed over within it, so that each partition gets one request.
+        ("linger.ms", "20".to_owned()),
         ("queue.buffering.max.kbytes", pipeline.in_flight_mib.saturating_mul(1024).to_string()),
     ];
     match limit {

@@ -21,11 +21,13 @@ pub struct Setting {
     pub transactional: bool,
     pub batch: &'static str,
     pub workers: usize,
+    /// For how long librdkafka waits for more, where that is not as usual.
+    pub linger: Option<&'static str>,
 }
 
 /// One worker with the default batch.
 pub const fn plain(stages: &'static str) -> Setting {
-    Setting { stages, compares: false, transactional: false, batch: "256", workers: 1 }
+    Setting { stages, compares: false, transactional: false, batch: "1024", workers: 1, linger: None }
 }
 
 /// What has been measured, of all workers together.
@@ -67,6 +69,7 @@ pub fn measure(pipeline: &Pipeline, setting: Setting) -> Figures {
     if setting.transactional {
         arguments.push("--transactional");
     }
+    arguments.extend(setting.linger.iter().flat_map(|linger| ["--kafka", linger]));
     let start = |n: usize| {
         let processor = processors - 1 - n % (processors / 2).max(1);
         let mut command = Command::new("taskset");
@@ -157,10 +160,11 @@ pub fn print_throughput(of: &str, all: &[Figures]) {
         let all: f64 = processor.values().sum();
         let others: f64 = all - processor.get("the worker's own").copied().unwrap_or_default();
         println!(
-            "| {}{}{} | {} | {} | {:.0} | {:.1} µs | {:.1} µs | {mib_at_rest} MiB | {mib_at_most} MiB |",
+            "| {}{}{}{} | {} | {} | {:.0} | {:.1} µs | {:.1} µs | {mib_at_rest} MiB | {mib_at_most} MiB |",
             setting.stages,
             if setting.compares { ", compared" } else { "" },
             if setting.transactional { ", `--transactional`" } else { "" },
+            setting.linger.map(|linger| format!(", `{linger}`")).unwrap_or_default(),
             setting.batch,
             setting.workers,
             updates / seconds,

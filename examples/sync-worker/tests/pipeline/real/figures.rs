@@ -20,6 +20,8 @@ fn figures_of_workers_that_are_behind() {
     let transactional = |stages| Setting { transactional: true, batch: "4096", ..plain(stages) };
     let all: Vec<Figures> = [
         plain("sync"),
+        Setting { linger: Some("linger.ms=5"), ..plain("sync") },
+        Setting { linger: Some("linger.ms=50"), ..plain("sync") },
         Setting { compares: true, ..plain("sync") },
         Setting { batch: "4096", ..plain("sync") },
         transactional("sync"),
@@ -34,7 +36,7 @@ fn figures_of_workers_that_are_behind() {
     .map(|(n, setting)| measure(&cluster.pipeline(&format!("figures-{n}"), 12), setting))
     .collect();
     print_throughput("Three brokers", &all);
-    print_steps(&all[1]);
+    print_steps(&all[3]);
 }
 
 /// Through both stages, which keep up: without load, and with some.
