@@ -210,6 +210,9 @@ pub struct Pipeline {
     /// In its place where none is given
     #[arg(skip)]
     pub unique: String,
+    /// Whether work waits for what was sent before: with memories it may
+    #[arg(skip)]
+    pub waits_for_outputs: bool,
     /// The name that consumer groups begin with
     #[arg(long, env = "GROUP", default_value = "idgroup")]
     pub group: String,

@@ -125,6 +125,7 @@ fn begin() -> Result<()> {
 
 async fn run(options: Run) -> Result<()> {
     let pipeline = options.pipeline.clone().prepared()?;
+    let waits_for_outputs = options.memories != cli::Memories::Off;
     properties::check(&pipeline)?;
     if pipeline.transactional && pipeline.outbound == Outbound::Calls {
         bail!(
@@ -137,7 +138,7 @@ async fn run(options: Run) -> Result<()> {
     }
     let drain = Duration::from_secs(pipeline.drain_seconds);
     let shared = Shared {
-        pipeline: Arc::new(pipeline),
+        pipeline: Arc::new(Pipeline { waits_for_outputs, ..pipeline }),
         metrics: Arc::new(Metrics::new()?),
         health: Arc::new(Health::default()),
     };

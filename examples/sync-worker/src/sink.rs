@@ -203,9 +203,7 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
     let mut settings = vec![
         ("enable.idempotence", "true".to_owned()),
         ("compression.type", "lz4".to_owned()),
-        // A partition has one request under way. What waits for its answer has librdkafka poll without a pause once
-        // this time is over, and a transaction is handed over within it, so that each partition gets one request.
-        ("linger.ms", "20".to_owned()),
+        ("linger.ms", linger(stage, pipeline).to_owned()),
         ("queue.buffering.max.kbytes", pipeline.in_flight_mib.saturating_mul(1024).to_string()),
     ];
     match limit {
@@ -220,6 +218,16 @@ pub fn settings(stage: StageName, pipeline: &Pipeline, limit: Limit) -> Vec<(&'s
         settings.push(("message.timeout.ms", "0".to_owned())); // for as long as it takes
     }
     settings
+}
+
+/// For how many milliseconds librdkafka waits for more to send. A partition has one request under way; what waits for
+/// its answer has librdkafka poll without a pause once this time is over, and a transaction is handed over within it, so
+/// that each partition gets one request. But whoever waits for what is sent waits for this, too.
+fn linger(stage: StageName, pipeline: &Pipeline) -> &'static str {
+    match stage {
+        StageName::Sync if pipeline.waits_for_outputs && !pipeline.transactional => "5",
+        _ => "20",
+    }
 }
 
 /// The bytes that topics take, as far as they say.

@@ -43,6 +43,13 @@ pub struct Figures {
     metrics: String,
 }
 
+impl Figures {
+    /// Seconds.
+    pub fn processor_per_update(&self) -> f64 {
+        self.processor.values().sum::<f64>() / self.updates
+    }
+}
+
 /// One worker on one core, with the cluster's mock, the database and this process on the others.
 #[test]
 #[ignore = "figures are for a quiet machine"]
