@@ -69,10 +69,6 @@ use crate::stage::{Stage, Worker};
 use crate::store::Store;
 use crate::sync::Sync;
 
-/// What one thread allocates others free, here and in librdkafka.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// For clients to end once all is done, or given up.
 const AFTER_DRAINING: Duration = Duration::from_secs(3);
 
