@@ -91,6 +91,10 @@ pub fn sizes_are_checked(pipeline: &Pipeline, name: &str, client_limit: usize) {
     let worker = Worker::start(pipeline, database, &arguments);
     let done = "idgroup_stage_seconds_count";
     wait_until("all updates", PATIENCE, || worker.metric(done) >= UPDATES as f64);
+    outputs.read_until("what comes of all updates", PATIENCE, |all| {
+        let letters = all.iter().filter(|output| output.topic == "dead-letter").count();
+        letters + (all.len() - letters) / 2 >= UPDATES
+    });
     outputs.read_rest(Duration::from_secs(2));
     let (letters, calls): (Vec<_>, Vec<_>) =
         outputs.all.iter().partition(|output| output.topic == "dead-letter");
