@@ -46,7 +46,7 @@ impl<V: Serialize + ?Sized, P: Serialize> Calls<'_, V, P> {
             let Some(id_type) = of_type.first().map(|id| id.id_type()) else { continue };
             let family = families.iter_mut().find(|(role, _)| role.name().eq_ignore_ascii_case(id_type));
             let Some((role, family)) = family else {
-                others = others.saturating_add(largest(of_type.into_iter().map(id_size)).unwrap_or(0));
+                others = others.saturating_add(of_type.into_iter().map(id_size).max().unwrap_or(0));
                 continue;
             };
             // The exact name is looked for first.
@@ -83,8 +83,8 @@ impl Role {
     /// How many bytes an ID adds that is chosen for this; `None` if that makes no difference.
     fn bytes(self, id: &ExternalId) -> Option<usize> {
         match self {
-            Self::Email => address::email(id.id()).map(email_size),
-            Self::Phone => address::phone(id.id()).map(phone_size),
+            Self::Email => address::email(id.id()).map(|email| address_size(self.name(), email)),
+            Self::Phone => address::phone(id.id()).map(|phone| address_size(self.name(), phone)),
             Self::UserId => Some(carrier_size(Carrier::UserId(id.id()))),
             Self::AnonymousId => Some(carrier_size(Carrier::AnonymousId(id.id()))),
         }
@@ -108,10 +108,10 @@ impl OneType {
         let useless = readable().filter(|id| role.bytes(id).is_none());
         let unreadable = ids.iter().copied().filter(|id| !is_readable(id));
         Self {
-            any: largest(ids.iter().copied().map(id_size)).unwrap_or(0),
-            unreadable: largest(unreadable.map(id_size)),
-            useful: largest(useful),
-            useless: largest(useless.map(id_size)),
+            any: ids.iter().copied().map(id_size).max().unwrap_or(0),
+            unreadable: unreadable.map(id_size).max(),
+            useful: useful.max(),
+            useless: useless.map(id_size).max(),
         }
     }
 }
@@ -172,17 +172,14 @@ fn carriers(user_id: Family, anonymous_id: Family, profile: Profile<'_>) -> usiz
     chosen.max(user_id.none.and_plus(instead)).unwrap_or(0)
 }
 
-fn largest(sizes: impl Iterator<Item = usize>) -> Option<usize> {
-    sizes.max()
-}
-
 fn id_size(id: &ExternalId) -> usize {
     size_of_text(&Id { id, is_subscribed: None })
 }
 
 /// All that a call's person adds to it.
 fn person_size(person: &Person<'_>) -> usize {
-    let addresses = [person.email.map(email_size), person.phone.map(phone_size)];
+    let addresses = [(Role::Email, person.email), (Role::Phone, person.phone)]
+        .map(|(role, address)| Some(address_size(role.name(), address?)));
     let between = if addresses.iter().all(Option::is_some) { BETWEEN_ADDRESSES } else { 0 };
     let addresses = addresses.into_iter().flatten().fold(between, usize::saturating_add);
     addresses.saturating_add(carrier_size(person.carrier))
@@ -191,13 +188,10 @@ fn person_size(person: &Person<'_>) -> usize {
 /// The comma in `context.traits`; in `traits` and `properties` each address has its own.
 const BETWEEN_ADDRESSES: usize = 1;
 
-/// `"email":…` twice, and a comma.
-fn email_size(email: &str) -> usize {
-    size_of_text(email).saturating_add("\"email\":".len()).saturating_mul(2).saturating_add(1)
-}
-
-fn phone_size(phone: &str) -> usize {
-    size_of_text(phone).saturating_add("\"phone\":".len()).saturating_mul(2).saturating_add(1)
+/// `"email":…` or `"phone":…` twice, and a comma.
+fn address_size(name: &str, address: &str) -> usize {
+    let once = size_of_text(address).saturating_add(size_of_text(name)).saturating_add(1);
+    once.saturating_mul(2).saturating_add(1)
 }
 
 fn carrier_size(carrier: Carrier<'_>) -> usize {

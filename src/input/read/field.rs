@@ -133,7 +133,7 @@ impl Field<Text<'_>> {
 impl<T> Field<List<T>> {
     #[inline]
     pub(crate) fn required_list(self, name: &str) -> Result<Vec<T>, InputError> {
-        self.list(name)?.ok_or_else(|| InputError::new(name, Problem::Missing))
+        self.list(name)?.ok_or_else(|| missing(name))
     }
 
     #[inline]
@@ -166,7 +166,7 @@ pub(crate) fn non_empty<'a, T: From<Cow<'a, str>>>(
     text: impl Into<Cow<'a, str>>,
 ) -> Result<T, InputError> {
     match text.into() {
-        text if text.is_empty() => Err(InputError::new(name, Problem::Empty)),
+        text if text.is_empty() => Err(empty(name)),
         text => Ok(text.into()),
     }
 }
