@@ -32,35 +32,28 @@ impl Catalog {
 
     /// The destinations of each computation. Looks up, at once, those that are not known.
     pub async fn destinations(&self, computations: &[&str]) -> Result<HashMap<String, Connected>> {
-        let (mut found, missing, changes) = self.known(computations, |known| &known.destinations);
-        if !missing.is_empty() {
-            let looked_up: Vec<_> = missing.iter().zip(self.store.destinations(&missing).await?).collect();
-            self.keep(changes, |known| &mut known.destinations, &looked_up);
-            found.extend(looked_up.into_iter().map(|(name, value)| ((*name).to_owned(), value)));
-        }
-        Ok(found)
+        self.found(
+            computations,
+            |known| &mut known.destinations,
+            async |missing: &[&str]| self.store.destinations(missing).await,
+        )
+        .await
     }
 
     /// The tier of each space's customer, if in any. Looks up, at once, those that are not known.
     pub async fn tiers(&self, spaces: &[&str]) -> Result<HashMap<String, Option<Arc<str>>>> {
-        let (mut found, missing, changes) = self.known(spaces, |known| &known.tiers);
-        if !missing.is_empty() {
-            let looked_up: Vec<_> = missing.iter().zip(self.store.tiers(&missing).await?).collect();
-            self.keep(changes, |known| &mut known.tiers, &looked_up);
-            found.extend(looked_up.into_iter().map(|(name, value)| ((*name).to_owned(), value)));
-        }
-        Ok(found)
+        self.found(spaces, |known| &mut known.tiers, async |missing: &[&str]| self.store.tiers(missing).await)
+            .await
     }
 
     /// How the destinations of each computation are called. Looks up, at once, those that are not known.
     pub async fn call_settings(&self, computations: &[&str]) -> Result<HashMap<String, Called>> {
-        let (mut found, missing, changes) = self.known(computations, |known| &known.called);
-        if !missing.is_empty() {
-            let looked_up: Vec<_> = missing.iter().zip(self.store.call_settings(&missing).await?).collect();
-            self.keep(changes, |known| &mut known.called, &looked_up);
-            found.extend(looked_up.into_iter().map(|(name, value)| ((*name).to_owned(), value)));
-        }
-        Ok(found)
+        self.found(
+            computations,
+            |known| &mut known.called,
+            async |missing: &[&str]| self.store.call_settings(missing).await,
+        )
+        .await
     }
 
     /// Forgets what a notification names: `computation <id>`, or everything.
@@ -90,19 +83,35 @@ impl Catalog {
         }
     }
 
+    /// What is known of each name. Looks up, at once, what is not.
+    async fn found<T: Clone>(
+        &self,
+        names: &[&str],
+        of: impl Fn(&mut Known) -> &mut HashMap<String, T>,
+        look_up: impl AsyncFnOnce(&[&str]) -> Result<Vec<T>>,
+    ) -> Result<HashMap<String, T>> {
+        let (mut found, missing, changes) = self.known(names, &of);
+        if !missing.is_empty() {
+            let looked_up: Vec<_> = missing.iter().zip(look_up(&missing).await?).collect();
+            self.keep(changes, of, &looked_up);
+            found.extend(looked_up.into_iter().map(|(name, value)| ((*name).to_owned(), value)));
+        }
+        Ok(found)
+    }
+
     fn known<'n, T: Clone>(
         &self,
         names: &[&'n str],
-        of: impl Fn(&Known) -> &HashMap<String, T>,
+        of: impl Fn(&mut Known) -> &mut HashMap<String, T>,
     ) -> (HashMap<String, T>, Vec<&'n str>, u64) {
-        let known = self.lock();
+        let mut known = self.lock();
         let mut found = HashMap::new();
         let mut missing = Vec::new();
         for &name in names {
             if found.contains_key(name) {
                 continue;
             }
-            match of(&known).get(name) {
+            match of(&mut known).get(name) {
                 Some(value) => drop(found.insert(name.to_owned(), value.clone())),
                 None => missing.push(name),
             }
@@ -158,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_looked_up_before_a_change_is_not_kept() {
         let catalog = Catalog::new(Arc::new(Store::Memory(Memory::default())));
-        let (_, _, changes) = catalog.known(&["aud_1"], |known| &known.destinations);
+        let (_, _, changes) = catalog.known(&["aud_1"], |known| &mut known.destinations);
         catalog.changed("computation aud_1");
         catalog.keep(changes, |known| &mut known.destinations, &[(&"aud_1", Arc::new(Ok(None)))]);
         assert!(catalog.lock().destinations.is_empty());
